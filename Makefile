@@ -1,0 +1,58 @@
+# make run       a station on this machine with a simulated board, a test picture and a test tone
+# make test      everything that has to hold: formats, lints, unit tests, the page, a real browser against a station
+# make figures   measures a release build and writes firmware/docs/figures.jsonl
+
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/doorway
+export DOORWAY_CACHE := $(CACHE)
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+export DOORWAY_COMMIT := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+export PATH := $(CACHE)/tools/bin:$(CACHE)/node/node_modules/.bin:$(PATH)
+
+# The black-box cases, a file a topic.
+CASES := harness ring talk door hang_up lifecycle companion hostile camera
+
+.PHONY: run test check-rust check-deps check-page unit hil figures install-run install-test
+
+run: install-run
+	@echo "run: building (the first time takes some minutes)"
+	cargo build --release --locked -p doorwayd
+	@echo
+	@echo "  the household's page:   http://127.0.0.1:8080/"
+	@echo "  the simulated station:  http://127.0.0.1:8080/sim   press its button, and every open page rings"
+	@echo
+	$(CARGO_TARGET_DIR)/release/doorwayd run --config firmware/simulated.toml
+
+test: install-test check-rust check-deps check-page unit hil
+	@echo "test: all good"
+
+install-run:
+	@.ci/install run
+
+install-test:
+	@.ci/install test
+
+check-rust:
+	cargo fmt --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Licences and sources of every crate; advisories too where their database is on this machine.
+check-deps:
+	@if ! command -v cargo-deny >/dev/null; then \
+	  echo "check-deps: left out, as there is no cargo-deny; cargo install --locked cargo-deny"; \
+	elif [ -d "$${CARGO_HOME:-$$HOME/.cargo}/advisory-dbs" ]; then cargo deny --offline check --config .ci/deny.toml; \
+	else cargo deny --offline check --config .ci/deny.toml licenses bans sources; fi
+
+check-page:
+	cd signaling/web && npm ci --no-audit --no-fund --silent && npm run --silent check && npm run --silent lint && npm test --silent
+
+# One selection of packages for every build: with another one cargo unifies features anew and compiles the world again.
+unit:
+	cargo test --workspace --locked
+
+hil:
+	cargo test --workspace --locked --features doorway-hil-tests/device $(addprefix --test ,$(CASES)) -- --test-threads=1
+
+figures: install-test
+	cargo build --workspace --release --locked
+	$(CARGO_TARGET_DIR)/release/figures > firmware/docs/figures.jsonl
+	@cat firmware/docs/figures.jsonl

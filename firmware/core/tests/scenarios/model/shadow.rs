@@ -1,0 +1,272 @@
+//! What a shell can know of the station, and what it must never see.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Instant;
+
+use doorway_core::press::PressSettings;
+use doorway_core::{
+    Action, Activity, ButtonId, CallId, ClientId, DoorId, EndReason, Fault, Input, Record, UnlockOutcome, UnlockRefusal,
+};
+
+/// What a shell can know.
+#[derive(Default)]
+pub(super) struct Shadow {
+    pub(super) closing: bool,
+    pub(super) here: BTreeSet<ClientId>,
+    pub(super) call: Option<Part>,
+    /// The calls that were answered.
+    pub(super) answered: BTreeSet<CallId>,
+    /// The calls whose last record was written.
+    pub(super) recorded: BTreeSet<CallId>,
+    pub(super) activity: Option<Activity>,
+    pub(super) doors: BTreeMap<DoorId, Relay>,
+    pub(super) requests: BTreeMap<u32, (ClientId, CallId, DoorId, Instant)>,
+    pub(super) levels: BTreeMap<ButtonId, Vec<(Instant, bool)>>,
+    pub(super) pressed: BTreeMap<ButtonId, Instant>,
+    pub(super) seen: BTreeMap<&'static str, usize>,
+}
+
+/// The call as its messages tell it.
+pub(super) struct Part {
+    pub(super) id: CallId,
+    pub(super) invited: BTreeMap<ClientId, Invited>,
+    /// Peers, and whether they are connected.
+    pub(super) peers: BTreeMap<ClientId, bool>,
+    pub(super) refused: BTreeSet<ClientId>,
+    pub(super) talker: Option<ClientId>,
+    pub(super) audio: Option<ClientId>,
+}
+
+#[derive(Default)]
+pub(super) struct Invited {
+    pub(super) rung: bool,
+    /// It left the room since, so nobody has to tell it anything.
+    pub(super) left: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Relay {
+    pub(super) energised: bool,
+    pub(super) commands: VecDeque<bool>,
+    pub(super) told: Option<(bool, Instant)>,
+    pub(super) reported_released: bool,
+}
+
+impl Shadow {
+    pub(super) fn level(&mut self, button: &ButtonId, at: Instant, pressed: bool) {
+        let levels = self.levels.entry(button.clone()).or_default();
+        let at = levels.last().map_or(at, |(latest, _)| at.max(*latest));
+        levels.push((at, pressed));
+    }
+
+    pub(super) fn left(&mut self, leaves: impl Fn(&ClientId) -> bool) {
+        if let Some(call) = &mut self.call {
+            call.invited.iter_mut().filter(|(client, _)| leaves(client)).for_each(|(_, invited)| invited.left = true);
+        }
+    }
+
+    pub(super) fn connect(&mut self, client: &ClientId, id: CallId) {
+        if let Some(call) = self.call.as_mut().filter(|call| call.id == id)
+            && let Some(connected) = call.peers.get_mut(client)
+        {
+            *connected = true;
+        }
+    }
+
+    /// A client that has a part in the ring wants none of it. One that left before its media were up has none.
+    pub(super) fn refuses(&mut self, client: &ClientId, id: CallId, activity: Activity) {
+        let Some(call) = self.call.as_mut().filter(|call| call.id == id) else {
+            return;
+        };
+        let Some(invited) = call.invited.get(client) else {
+            return;
+        };
+        let takes_part = !invited.left || call.peers.contains_key(client);
+        if takes_part && activity == Activity::Ringing {
+            call.refused.insert(client.clone());
+        }
+    }
+
+    fn see(&mut self, what: &'static str) {
+        *self.seen.entry(what).or_default() += 1;
+    }
+
+    /// The call that an action is about; it must name an invited client of the present one.
+    fn part(&mut self, client: &ClientId, id: CallId) -> &mut Part {
+        let call = self.call.as_mut().expect("there is a call");
+        assert_eq!(call.id, id, "an action of another call");
+        assert!(call.invited.contains_key(client), "{client} was not invited");
+        call
+    }
+
+    pub(super) fn call_is_over(&mut self) {
+        let Some(call) = self.call.take() else { return };
+        assert!(call.peers.is_empty(), "peers stay after the call: {:?}", call.peers);
+        assert_eq!(call.audio, None, "sound stays on after the call");
+        assert!(self.recorded.contains(&call.id), "the call was not recorded");
+        let untold: Vec<_> = call.invited.iter().filter(|(_, invited)| !invited.left).collect();
+        assert!(untold.is_empty(), "somebody was not told: {:?}", untold.iter().map(|(c, _)| c).collect::<Vec<_>>());
+    }
+
+    pub(super) fn act(&mut self, action: Action, input: Option<&Input>, now: Instant) {
+        match action {
+            Action::Invite { client, call: id, ring } => {
+                assert!(self.here.contains(&client), "{client} is not here to be invited");
+                let call = self.call.as_mut().expect("there is a call");
+                assert_eq!(call.id, id);
+                assert!(!(ring.is_some() && call.refused.contains(&client)), "{client} is rung after it declined");
+                assert_eq!(call.peers.insert(client.clone(), false), None, "{client} has a peer already");
+                call.invited.insert(client, Invited { rung: ring.is_some(), left: false });
+            }
+            Action::Ring { client, call, .. } => {
+                let call = self.part(&client, call);
+                assert!(!call.refused.contains(&client), "{client} is rung after it declined");
+                assert!(call.peers.contains_key(&client), "{client} has no offer to be rung for");
+                let invited = call.invited.get_mut(&client).expect("checked above");
+                assert!(!std::mem::replace(&mut invited.rung, true), "{client} is rung twice");
+                self.see("rung without a new offer");
+            }
+            Action::Accepted { client, call } => {
+                let part = self.part(&client, call);
+                assert_eq!(part.talker.replace(client), None);
+                assert!(self.answered.insert(call), "a call is answered twice");
+                self.see("accepted");
+            }
+            Action::Ended { client, call, reason } => {
+                let call = self.part(&client, call);
+                call.invited.remove(&client);
+                if call.talker.as_ref() == Some(&client) {
+                    call.talker = None;
+                }
+                self.see(match reason {
+                    EndReason::HungUp => "hung up",
+                    EndReason::AnsweredElsewhere => "answered elsewhere",
+                    EndReason::Declined => "declined",
+                    EndReason::RingTimeout => "ring timeout",
+                    EndReason::MaxDuration => "max duration",
+                    EndReason::ConnectionLost => "connection lost",
+                    EndReason::Busy => "place taken",
+                    EndReason::StationClosing => "station closing",
+                    EndReason::Malformed => "malformed",
+                });
+            }
+            Action::Refuse { client, reason } => {
+                assert!(matches!(input, Some(Input::Watch { client: asked }) if *asked == client));
+                assert!(matches!(reason, EndReason::Busy | EndReason::StationClosing));
+                self.see("refused");
+            }
+            Action::PressedAgain { client, call } => {
+                assert_eq!(self.part(&client, call).talker, Some(client));
+                self.see("pressed again");
+            }
+            Action::ClosePeer { client, call: id } => {
+                let call = self.call.as_mut().expect("there is a call");
+                assert_eq!(call.id, id);
+                assert!(call.peers.remove(&client).is_some(), "{client} has no peer to close");
+                assert_ne!(call.audio, Some(client), "a peer is closed while its sound is on");
+            }
+            Action::AudioOn { client, call } => {
+                let call = self.part(&client, call);
+                assert_eq!(call.talker.as_ref(), Some(&client), "only the talker is heard");
+                assert_eq!(call.peers.get(&client), Some(&true), "sound without a connection");
+                assert_eq!(call.audio.replace(client), None);
+            }
+            Action::AudioOff { client, call } => {
+                assert_eq!(self.part(&client, call).audio.take(), Some(client))
+            }
+            Action::PressAccepted { button, at } => self.press_accepted(&button, at),
+            Action::Chime(_) | Action::Indicator(_) => {}
+            Action::Activity(activity) => self.activity = Some(activity),
+            Action::MoveRelay { door, energise } => self.relay_told(&door, energise, input, now),
+            Action::UnlockResult { client, call, request, door, outcome } => {
+                let asked = self.requests.remove(&request).expect("one answer for each request");
+                assert_eq!((asked.0, asked.1, &asked.2), (client, call, &door));
+                if matches!(outcome, UnlockOutcome::Opened { .. }) {
+                    let acted = Input::RelayActed { door, energised: true };
+                    assert_eq!(input, Some(&acted), "told before the relay has acted");
+                }
+                self.see(match outcome {
+                    UnlockOutcome::Opened { .. } => "opened",
+                    UnlockOutcome::Failed { .. } => "failed to open",
+                    UnlockOutcome::Refused(UnlockRefusal::NotInCall) => "not in call",
+                    UnlockOutcome::Refused(UnlockRefusal::NoSuchDoor) => "no such door",
+                    UnlockOutcome::Refused(UnlockRefusal::AlreadyOpen) => "already open",
+                    UnlockOutcome::Refused(UnlockRefusal::TooOften) => "too often",
+                });
+            }
+            Action::DoorMoved { .. } => {}
+            Action::Fault { fault, .. } => self.see(match fault {
+                Fault::ButtonStuck(_) => "button stuck",
+                Fault::RelayStuck(_) => "relay stuck",
+            }),
+            Action::Record(record) => self.record(record),
+        }
+    }
+
+    /// The edges must show that the contact closed then and stayed closed for the hold time.
+    fn press_accepted(&mut self, button: &ButtonId, at: Instant) {
+        let PressSettings { hold, gap, .. } = PressSettings::default();
+        let levels = &self.levels[button];
+        let closing = levels.iter().rposition(|(time, _)| *time <= at).expect("an edge");
+        assert_eq!(levels[closing], (at, true), "no contact closed then");
+        if let Some((next, _)) = levels.get(closing + 1) {
+            assert!(*next >= at + hold, "the contact changed before the hold time was over");
+        }
+        if let Some(before) = self.pressed.insert(button.clone(), at) {
+            assert!(at >= before + gap, "two presses closer than the gap");
+            let released = levels.iter().any(|(time, pressed)| *time >= before && *time <= at && !pressed);
+            assert!(released, "one physical press counts twice");
+        }
+        self.see("press");
+    }
+
+    fn relay_told(&mut self, door: &DoorId, energise: bool, input: Option<&Input>, now: Instant) {
+        if energise {
+            let Some(Input::Unlock { client, call: id, door: asked, .. }) = input else {
+                panic!("{door} opens though nobody asked")
+            };
+            assert_eq!(door, asked);
+            assert!(!self.closing, "{door} opens while the station closes down");
+            let call = self.part(client, *id);
+            assert_eq!(call.talker.as_ref(), Some(client), "only the talker opens doors");
+            assert_eq!(call.peers.get(client), Some(&true), "only over live media");
+        }
+        let relay = self.doors.get_mut(door).expect("a configured door");
+        if energise {
+            assert!(relay.reported_released, "{door} opens before it was released");
+        }
+        relay.told = Some((energise, now));
+        relay.reported_released = false;
+        relay.commands.push_back(energise);
+    }
+
+    fn record(&mut self, record: Record) {
+        match record {
+            Record::Started { call: id, .. } => {
+                self.call_is_over();
+                self.call = Some(Part {
+                    id,
+                    invited: BTreeMap::new(),
+                    peers: BTreeMap::new(),
+                    refused: BTreeSet::new(),
+                    talker: None,
+                    audio: None,
+                });
+            }
+            Record::Pressed { .. } => {}
+            Record::Answered { call, client, .. } => {
+                assert!(self.answered.contains(&call));
+                assert_eq!(self.part(&client, call).talker, Some(client));
+            }
+            Record::Ended { call, talked, .. } => {
+                assert_eq!(talked.is_some(), self.answered.contains(&call));
+                assert!(self.recorded.insert(call), "a call ends twice");
+            }
+            Record::Missed { call, .. } => {
+                assert!(!self.answered.contains(&call), "an answered call is not missed");
+                assert!(self.recorded.insert(call), "a call ends twice");
+                self.see("missed");
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! `doorwayd`: the daemon of a Doorway station.
+//!
+//! [`run`] puts a station together; [`station`] is its loop. The pure decisions are in `doorway-core`; what is here
+//! reads clocks, sockets, devices and pins. `firmware/ARCHITECTURE.md` has the map.
+
+pub mod config;
+pub mod link;
+pub mod local;
+pub mod metrics;
+pub mod net;
+pub mod peer;
+pub mod probe;
+pub mod run;
+pub mod sound;
+pub mod station;
+pub mod status;
+pub mod video;

@@ -1,0 +1,222 @@
+//! The local endpoint: status, metrics, and the panel of a simulated board.
+
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use doorway_board::{ButtonId, Script, Simulated};
+use futures_util::Stream;
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::status::Status;
+
+/// A question to the station's loop. It answers in turn, so an answer shows that the loop is alive.
+pub enum Question {
+    /// What is it doing?
+    Status(oneshot::Sender<Box<Status>>),
+}
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct Local {
+    /// To the station's loop; when it is full the question is answered with 503.
+    pub questions: mpsc::Sender<Question>,
+    /// Renders the metrics.
+    pub metrics: PrometheusHandle,
+}
+
+/// What the panel of a simulated board shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+pub struct Panel {
+    /// The station's name.
+    pub station: String,
+    /// The buttons.
+    pub buttons: Vec<PanelButton>,
+    /// The relays.
+    pub relays: Vec<PanelRelay>,
+    /// What the light shows.
+    pub indicator: &'static str,
+    /// What the speaker plays by itself.
+    pub chime: &'static str,
+    /// The microphone's level, in dB of full scale.
+    pub microphone_dbfs: f32,
+    /// The speaker's level, in dB of full scale.
+    pub speaker_dbfs: f32,
+    /// What the station is doing.
+    pub activity: &'static str,
+}
+
+/// A button of the panel.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PanelButton {
+    /// The button.
+    pub id: String,
+    /// What a person reads.
+    pub label: String,
+    /// Whether its contact is closed.
+    pub pressed: bool,
+}
+
+/// A relay of the panel.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PanelRelay {
+    /// The relay.
+    pub id: String,
+    /// What a person reads.
+    pub label: String,
+    /// Whether it is energised.
+    pub energised: bool,
+    /// Its last moves.
+    pub moves: Vec<PanelMove>,
+}
+
+/// A move of a relay.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PanelMove {
+    /// Milliseconds since the Unix epoch.
+    pub at_ms: f64,
+    /// What it became.
+    pub energised: bool,
+}
+
+/// Everything that the local endpoint serves; `simulator` is empty without a simulated board.
+pub fn router(local: Local, simulator: Router) -> Router {
+    Router::new()
+        .route("/status", get(status))
+        .route("/metrics", get(metrics))
+        .with_state(local)
+        .merge(simulator)
+        .fallback(get(file))
+        .layer(middleware::from_fn(only_loopback_names))
+}
+
+/// The panel of a simulated board: its page, state, events and presses.
+pub fn simulator(board: Simulated, panel: watch::Receiver<Panel>) -> Router {
+    Router::new()
+        .route("/sim", get(async |headers: HeaderMap| doorway_signaling::asset("sim.html", &headers)))
+        .route("/sim/state", get(panel_state))
+        .route("/sim/events", get(panel_events))
+        .route("/sim/press", post(press))
+        .with_state(Simulator { board, panel })
+}
+
+/// The files that the panel's page needs.
+async fn file(uri: Uri, headers: HeaderMap) -> Response {
+    doorway_signaling::asset(uri.path().trim_start_matches('/'), &headers)
+}
+
+async fn status(State(local): State<Local>) -> Response {
+    match ask(&local).await {
+        Some(status) => Json(status).into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "the station's loop does not answer").into_response(),
+    }
+}
+
+async fn ask(local: &Local) -> Option<Box<Status>> {
+    let (answer, answered) = oneshot::channel();
+    local.questions.try_send(Question::Status(answer)).ok()?;
+    tokio::time::timeout(Duration::from_secs(2), answered).await.ok()?.ok()
+}
+
+async fn metrics(State(local): State<Local>) -> Response {
+    // The loop sets its gauges when it tells its status.
+    ask(&local).await;
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], local.metrics.render()).into_response()
+}
+
+#[derive(Clone)]
+struct Simulator {
+    board: Simulated,
+    panel: watch::Receiver<Panel>,
+}
+
+async fn panel_state(State(simulator): State<Simulator>) -> Json<Panel> {
+    Json(simulator.panel.borrow().clone())
+}
+
+async fn panel_events(State(simulator): State<Simulator>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let mut panel = simulator.panel;
+    panel.mark_changed();
+    let events = futures_util::stream::unfold(panel, |mut panel| async move {
+        panel.changed().await.ok()?;
+        let event = Event::default().json_data(&*panel.borrow_and_update()).unwrap_or_default();
+        Some((Ok(event), panel))
+    });
+    Sse::new(events).keep_alive(KeepAlive::default())
+}
+
+/// Presses with the timing of `steps`, or sets a level until the next request.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Press {
+    button: String,
+    #[serde(default)]
+    steps: Vec<Step>,
+    #[serde(default)]
+    pressed: Option<bool>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Step {
+    pressed: bool,
+    for_ms: u64,
+}
+
+async fn press(State(simulator): State<Simulator>, Json(press): Json<Press>) -> Response {
+    let Simulator { board, .. } = simulator;
+    let Ok(button) = ButtonId::new(&press.button) else {
+        return (StatusCode::BAD_REQUEST, "no button is named like that").into_response();
+    };
+    if let Some(pressed) = press.pressed {
+        return match board.set_pressed(&button, pressed, Instant::now()) {
+            Ok(_) => StatusCode::ACCEPTED.into_response(),
+            Err(error) => (StatusCode::NOT_FOUND, error.to_string()).into_response(),
+        };
+    }
+    let steps = press
+        .steps
+        .iter()
+        .map(|step| doorway_board::Step { pressed: step.pressed, hold: Duration::from_millis(step.for_ms) });
+    let script = match Script::new(steps.collect()) {
+        Ok(script) => script,
+        Err(error) => return (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    };
+    if !board.buttons().iter().any(|(id, _)| *id == button) {
+        return (StatusCode::NOT_FOUND, format!("the board has no button {button}")).into_response();
+    }
+    tokio::spawn(async move {
+        let start = Instant::now();
+        for (after, pressed) in script.edges() {
+            let at = start + after;
+            tokio::time::sleep_until(at.into()).await;
+            // Told late but timed right, as by a kernel: a machine that stalls must not make the pulse longer.
+            if board.set_pressed(&button, pressed, at).is_err() {
+                return;
+            }
+        }
+    });
+    StatusCode::ACCEPTED.into_response()
+}
+
+/// Refuses a request whose `Host` is no name of this computer: a page from elsewhere that made its own name point
+/// here (DNS rebinding).
+async fn only_loopback_names(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host
+        .rsplit_once(':')
+        .map_or(host, |(name, port)| if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host });
+    match name {
+        "localhost" | "127.0.0.1" | "[::1]" => next.run(request).await,
+        _ => (StatusCode::MISDIRECTED_REQUEST, "ask for this as localhost").into_response(),
+    }
+}

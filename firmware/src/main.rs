@@ -1,0 +1,109 @@
+//! `doorwayd`: the daemon of a Doorway station.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use doorwayd::config::{self, Config, ConfigError};
+use doorwayd::{probe, run};
+use tracing_subscriber::EnvFilter;
+
+/// Exit code for what does not mend itself: a configuration that can't be used, a port that another program has.
+const BAD_CONFIG: u8 = 2;
+
+/// Doorway: press the button, answer in a browser, talk, open the door.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the station.
+    Run {
+        /// The configuration; /etc/doorway/doorway.toml by default.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Say what is wrong with a configuration, and where.
+    CheckConfig {
+        /// The configuration.
+        file: PathBuf,
+    },
+    /// List cameras, sound cards, encoders and GPIO chips, and what would be used of them.
+    Probe {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Release every relay of a board that no daemon has open.
+    ReleaseRelays {
+        /// The configuration; /etc/doorway/doorway.toml by default.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    log_to_stderr();
+    match arguments.command {
+        Command::Run { config } => with_config(&config::path_or_default(config), run_station),
+        Command::CheckConfig { file } => with_config(&file, |config| {
+            run::check(&config)?;
+            println!("{}: good", file.display());
+            Ok(())
+        }),
+        Command::Probe { json } => {
+            probe::print(json);
+            ExitCode::SUCCESS
+        }
+        Command::ReleaseRelays { config } => {
+            with_config(&config::path_or_default(config), |config| run::release_relays(&config))
+        }
+    }
+}
+
+fn with_config(path: &Path, then: impl FnOnce(Config) -> anyhow::Result<()>) -> ExitCode {
+    let config = match Config::load(path) {
+        Ok(config) => config,
+        Err(error) => return bad_config(&error),
+    };
+    match then(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => match error.downcast::<run::Misfit>() {
+            Ok(run::Misfit { named, message, remedy }) => bad_config(&Config::misfit(path, &named, message, &remedy)),
+            Err(error) => {
+                eprintln!("doorwayd: {error:#}");
+                ExitCode::from(BAD_CONFIG)
+            }
+        },
+    }
+}
+
+fn bad_config(error: &ConfigError) -> ExitCode {
+    eprintln!("{error}");
+    ExitCode::from(BAD_CONFIG)
+}
+
+fn run_station(config: Config) -> anyhow::Result<()> {
+    // One thread: media have their own, and the loop's latency is better without a hand-over.
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run::run(config))
+}
+
+/// The journal has its own clock; a terminal gets colours.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_env("DOORWAY_LOG").unwrap_or_else(|_| EnvFilter::new("info,str0m=warn,is=warn"));
+    let format = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    if std::env::var_os("JOURNAL_STREAM").is_some() {
+        format.without_time().init();
+    } else {
+        format.init();
+    }
+}

@@ -1,0 +1,446 @@
+//! One WebRTC connection of the station with a client: sans-IO over str0m.
+//!
+//! The station always offers: video out, sound both ways, and the data channel for
+//! [`control`](doorway_proto::control). The caller feeds datagrams and time, then drains [`Peer::poll_output`] until
+//! it answers with a timeout that lies ahead.
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use doorway_proto::control::{Event as ControlEvent, MAX_CONTROL_BYTES, Request};
+use doorway_proto::{CONTROL_CHANNEL, ids::CallId};
+use str0m::bwe::{Bitrate, BweKind};
+use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::channel::ChannelId;
+use str0m::format::Codec;
+use str0m::media::{Direction, Frequency, MediaKind, MediaTime, Mid, Pt};
+use str0m::net::{Protocol, Receive, Transmit};
+use str0m::{Candidate, Event, Input, Output, Rtc};
+
+mod factory;
+
+pub use factory::PeerFactory;
+
+/// How long a peer may be silent before it counts as lost. A browser sends consent checks (RFC 7675) every 2.5 s and
+/// receiver reports every second.
+pub const SILENCE_LIMIT: Duration = Duration::from_secs(6);
+
+/// A drained output of [`Peer::poll_output`].
+#[derive(Debug)]
+pub enum PeerOutput {
+    /// Send this datagram.
+    Transmit(Transmit),
+    /// Tell the station.
+    Event(PeerEvent),
+    /// Nothing more for now; call [`Peer::handle_timeout`] at this instant.
+    Timeout(Instant),
+}
+
+/// What happened on a connection.
+#[derive(Debug)]
+pub enum PeerEvent {
+    /// ICE and DTLS are up: a keyframe is wanted for the first picture.
+    Connected,
+    /// The client lost so much that it needs a keyframe (PLI or FIR).
+    KeyframeWanted,
+    /// A packet of the client's microphone.
+    Sound(SoundPacket),
+    /// The client asks for something.
+    Request(Request),
+    /// The client sent what is no [`Request`]; the text says what was wrong, for the client.
+    Malformed(String),
+    /// What the way to the client carries, in bits per second.
+    Estimate(u64),
+    /// The connection is over, by the client's goodbye, by silence or by an error. Nothing follows.
+    Lost,
+}
+
+/// One Opus packet as it arrived.
+#[derive(Debug, Clone)]
+pub struct SoundPacket {
+    /// The RTP sequence number, extended to 64 bits.
+    pub sequence: u64,
+    /// The RTP timestamp, extended, in 48 kHz.
+    pub timestamp: u64,
+    /// The Opus packet.
+    pub data: Arc<[u8]>,
+    /// When it came in.
+    pub arrived: Instant,
+}
+
+/// Why a client's signaling was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum PeerError {
+    /// The SDP answer does not parse or does not fit the offer.
+    #[error("the SDP answer does not fit the offer: {0}")]
+    Answer(String),
+    /// The answer is to an older offer; the peer waits on.
+    #[error("the answer is to another offer")]
+    OtherOffer,
+    /// An answer came twice.
+    #[error("the offer was answered already")]
+    AlreadyAnswered,
+    /// The offer could not be made.
+    #[error("no offer could be made for the peer: {0}")]
+    Offer(String),
+}
+
+/// One connection, from the offer to its end.
+pub struct Peer {
+    rtc: Rtc,
+    pending: Option<SdpPendingOffer>,
+    video: Mid,
+    sound: Mid,
+    video_pt: Option<Pt>,
+    sound_pt: Option<Pt>,
+    channel: Option<ChannelId>,
+    call: CallId,
+    connected: bool,
+    lost: bool,
+    /// Nothing of the `Rtc` may be used any more.
+    broken: bool,
+    /// What was in the encoder's queue before this peer came can't be decoded: wait for the first keyframe.
+    awaits_keyframe: bool,
+    /// The zero of the video's RTP time.
+    video_epoch: Instant,
+    last_heard: Instant,
+    allowance: Allowance,
+    /// Set while a [`PeerEvent::Lost`] has to be handed out.
+    farewell: bool,
+}
+
+impl Peer {
+    /// Makes a peer and the SDP offer for it, with `local` as host candidates.
+    ///
+    /// # Errors
+    /// When str0m can't make an offer.
+    pub fn offer(
+        factory: &PeerFactory,
+        call: CallId,
+        local: &[SocketAddr],
+        now: Instant,
+    ) -> Result<(Self, String), PeerError> {
+        let mut rtc = factory.rtc(now);
+        for address in local {
+            if let Ok(candidate) = Candidate::host(*address, Protocol::Udp) {
+                rtc.add_local_candidate(candidate);
+            }
+        }
+        let mut changes = rtc.sdp_api();
+        // Two streams rather than one: a browser holds the picture back for lip sync only within a stream.
+        let video = changes.add_media(
+            MediaKind::Video,
+            Direction::SendOnly,
+            Some("visitor-picture".into()),
+            Some("picture".into()),
+            None,
+        );
+        let sound = changes.add_media(
+            MediaKind::Audio,
+            Direction::SendRecv,
+            Some("visitor-sound".into()),
+            Some("sound".into()),
+            None,
+        );
+        changes.add_channel(CONTROL_CHANNEL.into());
+        let (offer, pending) = changes.apply().ok_or_else(|| PeerError::Offer("nothing to negotiate".into()))?;
+        let peer = Self {
+            rtc,
+            pending: Some(pending),
+            video,
+            sound,
+            video_pt: None,
+            sound_pt: None,
+            channel: None,
+            call,
+            connected: false,
+            lost: false,
+            broken: false,
+            awaits_keyframe: true,
+            video_epoch: now,
+            last_heard: now,
+            allowance: Allowance { left: REQUEST_BURST, since: now },
+            farewell: false,
+        };
+        Ok((peer, offer.to_sdp_string()))
+    }
+
+    /// Takes the client's SDP answer.
+    ///
+    /// # Errors
+    /// When it does not parse, does not fit, or is the second one.
+    pub fn handle_answer(&mut self, sdp: &str, now: Instant) -> Result<(), PeerError> {
+        let unreadable = || PeerError::Answer("it can't be read".into());
+        let answer = self
+            .guarded(|_| SdpAnswer::from_sdp_string(sdp))
+            .ok_or_else(unreadable)?
+            .map_err(|error| PeerError::Answer(error.to_string()))?;
+        // An answer to an offer that this one replaced is late, not wrong; each offer has its own names for its lines.
+        if ![self.video, self.sound].iter().all(|mid| sdp.contains(&format!("a=mid:{mid}"))) {
+            return Err(PeerError::OtherOffer);
+        }
+        let pending = self.pending.take().ok_or(PeerError::AlreadyAnswered)?;
+        self.guarded(|rtc| rtc.sdp_api().accept_answer(pending, answer))
+            .ok_or_else(unreadable)?
+            .map_err(|error| PeerError::Answer(error.to_string()))?;
+        self.last_heard = now;
+        self.video_pt = self.payload_type(self.video, Codec::H264);
+        self.sound_pt = self.payload_type(self.sound, Codec::Opus);
+        if self.video_pt.is_none() && self.sound_pt.is_none() {
+            return Err(PeerError::Answer("it takes neither H.264 nor Opus".into()));
+        }
+        Ok(())
+    }
+
+    /// Takes a candidate of the client, `candidate:…`.
+    ///
+    /// What can't be used is passed over: a `.local` name needs no resolving, as the browser's own checks reach the
+    /// station and show its address.
+    pub fn handle_candidate(&mut self, candidate: &str) {
+        self.guarded(|rtc| {
+            if let Ok(candidate) = Candidate::from_sdp_string(candidate) {
+                rtc.add_remote_candidate(candidate);
+            }
+        });
+    }
+
+    /// Adds an address that came up during the call; the text is what the client has to be told.
+    pub fn add_local_address(&mut self, address: SocketAddr) -> Option<String> {
+        let candidate = Candidate::host(address, Protocol::Udp).ok()?;
+        self.rtc.add_local_candidate(candidate).map(Candidate::to_sdp_string)
+    }
+
+    /// Whether a datagram belongs to this connection.
+    pub fn accepts(&self, receive: &Input<'_>) -> bool {
+        !self.lost && self.rtc.accepts(receive)
+    }
+
+    /// Feeds a datagram that this connection accepts.
+    pub fn handle_receive(&mut self, receive: Receive<'_>, now: Instant) {
+        self.last_heard = now;
+        if let Some(Err(error)) = self.guarded(|rtc| rtc.handle_input(Input::Receive(now, receive))) {
+            tracing::debug!(%error, "a datagram ended the connection");
+            self.lose();
+        }
+    }
+
+    /// Moves time on.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.connected && now >= self.last_heard + SILENCE_LIMIT {
+            self.lose();
+            return;
+        }
+        if let Some(Err(error)) = self.guarded(|rtc| rtc.handle_input(Input::Timeout(now))) {
+            tracing::debug!(%error, "time ended the connection");
+            self.lose();
+        }
+    }
+
+    /// Whether ICE and DTLS are up.
+    pub fn is_connected(&self) -> bool {
+        self.connected && !self.lost
+    }
+
+    /// Whether the next picture that this peer can use is a keyframe.
+    pub fn awaits_keyframe(&self) -> bool {
+        self.video_pt.is_some() && self.awaits_keyframe
+    }
+
+    /// Sends an access unit (Annex B) that was captured at `captured_at`. Shared, not copied.
+    pub fn send_picture(&mut self, data: &Arc<[u8]>, keyframe: bool, captured_at: Instant) {
+        let Some(pt) = self.video_pt else { return };
+        if !self.is_connected() || (self.awaits_keyframe && !keyframe) {
+            return;
+        }
+        self.awaits_keyframe = false;
+        let video = self.video;
+        let micros = captured_at.saturating_duration_since(self.video_epoch).as_micros();
+        let time = MediaTime::new((micros * 9 / 100) as u64, Frequency::NINETY_KHZ);
+        let written = self.guarded(|rtc| {
+            // Zero playout delay tells the browser to show a picture as soon as it is whole.
+            let writer = rtc.writer(video)?.playout_delay(MediaTime::ZERO, MediaTime::ZERO);
+            Some(writer.write(pt, captured_at, time, Arc::clone(data)))
+        });
+        if let Some(Some(Err(error))) = written {
+            tracing::debug!(%error, "a picture was not sent");
+        }
+    }
+
+    /// Sends an Opus packet with its timestamp in 48 kHz.
+    pub fn send_sound(&mut self, data: &Arc<[u8]>, timestamp: u64, captured_at: Instant) {
+        let Some(pt) = self.sound_pt else { return };
+        if !self.is_connected() {
+            return;
+        }
+        let (sound, time) = (self.sound, MediaTime::new(timestamp, Frequency::FORTY_EIGHT_KHZ));
+        let written = self.guarded(|rtc| Some(rtc.writer(sound)?.write(pt, captured_at, time, Arc::clone(data))));
+        if let Some(Some(Err(error))) = written {
+            tracing::debug!(%error, "a sound packet was not sent");
+        }
+    }
+
+    /// Tells the client something over the data channel; false when the channel is not open or full, so that the
+    /// caller goes by signaling.
+    pub fn send_control(&mut self, event: &ControlEvent) -> bool {
+        let Some(id) = self.channel.filter(|_| !self.lost) else { return false };
+        let text = serde_json::to_vec(event).expect("control events have only string keys");
+        let written = self.guarded(|rtc| rtc.channel(id)?.write(false, &text).ok());
+        written.flatten().unwrap_or(false)
+    }
+
+    /// Says goodbye: what is left in [`Self::poll_output`] is the DTLS close.
+    pub fn close(&mut self) {
+        self.lost = true;
+        self.guarded(|rtc| {
+            if rtc.close().is_err() {
+                rtc.disconnect();
+            }
+        });
+    }
+
+    /// Hands out what is to be sent and what happened, until a timeout.
+    pub fn poll_output(&mut self) -> PeerOutput {
+        loop {
+            if std::mem::take(&mut self.farewell) {
+                return PeerOutput::Event(PeerEvent::Lost);
+            }
+            if self.broken {
+                return PeerOutput::Timeout(self.last_heard + SILENCE_LIMIT);
+            }
+            let Some(output) = self.guarded(Rtc::poll_output) else { continue };
+            match output {
+                Ok(Output::Transmit(transmit)) => return PeerOutput::Transmit(transmit),
+                Ok(Output::Event(event)) => {
+                    if let Some(event) = self.take_event(event) {
+                        return PeerOutput::Event(event);
+                    }
+                }
+                Ok(Output::Timeout(at)) => {
+                    let silence = self.last_heard + SILENCE_LIMIT;
+                    return PeerOutput::Timeout(if self.is_connected() { at.min(silence) } else { at });
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the connection failed");
+                    if self.lost {
+                        return PeerOutput::Timeout(self.last_heard + SILENCE_LIMIT);
+                    }
+                    self.lose();
+                }
+            }
+        }
+    }
+
+    fn take_event(&mut self, event: Event) -> Option<PeerEvent> {
+        if self.lost {
+            return None;
+        }
+        // str0m's events are a foreign enum that grows.
+        #[allow(clippy::wildcard_enum_match_arm)]
+        match event {
+            Event::Connected => {
+                self.connected = true;
+                Some(PeerEvent::Connected)
+            }
+            Event::KeyframeRequest(_) => Some(PeerEvent::KeyframeWanted),
+            Event::MediaData(media) if media.mid == self.sound => Some(PeerEvent::Sound(SoundPacket {
+                sequence: **media.seq_range.start(),
+                timestamp: media.time.rebase(Frequency::FORTY_EIGHT_KHZ).numer(),
+                data: media.data,
+                arrived: media.network_time,
+            })),
+            Event::ChannelOpen(id, label) if label == CONTROL_CHANNEL => {
+                self.channel = Some(id);
+                let hello = ControlEvent::Hello { version: doorway_proto::CONTROL_VERSION, call: self.call.clone() };
+                self.send_control(&hello);
+                None
+            }
+            Event::ChannelData(data) if Some(data.id) == self.channel => Some(self.read_request(&data.data)),
+            Event::ChannelClose(id) if Some(id) == self.channel => {
+                self.channel = None;
+                None
+            }
+            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
+                Some(PeerEvent::Estimate(estimate.as_u64()))
+            }
+            Event::Closed => {
+                self.lose();
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn read_request(&mut self, data: &[u8]) -> PeerEvent {
+        // What is heard now was said at the last datagram.
+        if !self.allowance.take(self.last_heard) {
+            return PeerEvent::Malformed("too many requests in too short a time".into());
+        }
+        if data.len() > MAX_CONTROL_BYTES {
+            return PeerEvent::Malformed(format!("a message has at most {MAX_CONTROL_BYTES} bytes"));
+        }
+        match serde_json::from_slice(data) {
+            Ok(request) => PeerEvent::Request(request),
+            Err(error) => PeerEvent::Malformed(error.to_string()),
+        }
+    }
+
+    fn lose(&mut self) {
+        if !self.lost {
+            self.farewell = true;
+            self.close();
+        }
+    }
+
+    /// Lets str0m work on what a stranger sent. Should it panic, this connection is over and nothing else.
+    fn guarded<T>(&mut self, work: impl FnOnce(&mut Rtc) -> T) -> Option<T> {
+        if self.broken {
+            return None;
+        }
+        // A broken `Rtc` is never looked into again.
+        let done = catch_unwind(AssertUnwindSafe(|| work(&mut self.rtc)));
+        if done.is_err() {
+            tracing::error!("the connection to a client failed inside the WebRTC library; it is dropped");
+            self.broken = true;
+            self.farewell = !self.lost;
+            self.lost = true;
+        }
+        done.ok()
+    }
+
+    fn payload_type(&self, mid: Mid, codec: Codec) -> Option<Pt> {
+        let remote = self.rtc.media(mid)?.remote_pts();
+        self.rtc
+            .codec_config()
+            .iter()
+            .find(|params| params.spec().codec == codec && remote.contains(&params.pt()))
+            .map(|params| params.pt())
+    }
+}
+
+/// How many requests a client may make at once, and how many more each second: far above what a person does.
+const REQUEST_BURST: f64 = 40.0;
+const REQUESTS_PER_SECOND: f64 = 20.0;
+
+/// What a client may still ask for, filled up by time.
+struct Allowance {
+    left: f64,
+    since: Instant,
+}
+
+impl Allowance {
+    fn take(&mut self, now: Instant) -> bool {
+        let earned = now.saturating_duration_since(self.since).as_secs_f64() * REQUESTS_PER_SECOND;
+        self.left = (self.left + earned).min(REQUEST_BURST);
+        self.since = now;
+        if self.left < 1.0 {
+            return false;
+        }
+        self.left -= 1.0;
+        true
+    }
+}
+
+/// The most that the sender starts with and asks for; the encoder's own limit lies below.
+const START_ESTIMATE: Bitrate = Bitrate::mbps(3);

@@ -1,0 +1,289 @@
+//! Puts a station together and runs it until it is told to stop.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use axum::Router;
+use doorway_board::{Board, BoardDescription, Role};
+use doorway_core::{ButtonRole, ButtonSettings};
+use doorway_proto::state::{Activity, Station as StationState};
+use doorway_signaling::{Companion, Secret, Settings as CompanionSettings};
+use sd_notify::NotifyState;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use crate::config::{CompanionPlace, Config, Named};
+use crate::link::{self, Link, Outward};
+use crate::local::{self, Local, Panel};
+use crate::metrics;
+use crate::net::PeerSocket;
+use crate::peer::PeerFactory;
+use crate::station::{Inbox, Parts, Peers, Station};
+
+/// Edges and questions that wait for the loop.
+const EDGES: usize = 1024;
+const QUESTIONS: usize = 16;
+/// Connections to the companion inside: a household's, while file handles remain for camera, sound and calls.
+const MAX_CONNECTIONS: usize = 512;
+/// How often the metrics' samples are folded together.
+const UPKEEP: Duration = Duration::from_secs(30);
+/// How long a clean shutdown may take before the process ends anyway; a relay is released by the board itself.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
+
+/// Runs the station of `config`.
+///
+/// # Errors
+/// When the station can't start: a port is taken, a line is missing, the configuration does not fit the board. The
+/// message says what to do.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let now = Instant::now();
+    let prometheus = metrics::install().context("the metrics can't be set up")?;
+    let description = board(&config)?;
+    fits(&config, &description)?;
+    let core = doorway_core::Station::new(core_settings(&config, &description))?;
+
+    let socket = PeerSocket::bind(config.udp_port)?;
+    let peers = Peers::new(PeerFactory::new()?, socket, config.interfaces.clone(), config.impairment, now);
+    let listener = listen(config.local, "[local] listen").await?;
+
+    let (edges, board_events) = mpsc::channel(EDGES);
+    let overrun = Arc::new(AtomicBool::new(false));
+    let overrun_seen = Arc::clone(&overrun);
+    let board = Board::open(&description, move |event| {
+        if edges.try_send(event).is_err() {
+            overrun_seen.store(true, Ordering::Relaxed);
+        }
+    })?;
+
+    let (state, state_seen) = watch::channel(state_of(&config));
+    let (panel, panel_seen) = watch::channel(Panel::default());
+    let simulator = board.simulated().map_or_else(Router::new, |board| local::simulator(board.clone(), panel_seen));
+    let upkeep = prometheus.clone();
+    tokio::spawn(async move {
+        let mut due = tokio::time::interval(UPKEEP);
+        loop {
+            due.tick().await;
+            upkeep.run_upkeep();
+        }
+    });
+    let (questions, asked) = mpsc::channel(QUESTIONS);
+    let local = local::router(Local { questions, metrics: prometheus }, simulator.clone());
+
+    let (link, companion) = connect(&config, state_seen, simulator).await?;
+    let buttons = description.buttons.iter().map(|button| button.id.clone()).collect();
+    let page = companion.as_ref().map(|companion| companion.address);
+    tracing::info!(
+        station = %config.id,
+        board = %description.name,
+        page = page.map(|page| format!("http://{page}/")),
+        status = %format!("http://{}/status", config.local),
+        "the station is ready"
+    );
+    let station = Station::new(Parts { config, core, peers, board, buttons, link, state, panel }, now);
+    let local_task = tokio::spawn(axum::serve(listener, local).into_future());
+
+    // Without systemd there is nobody to notify.
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
+    let inbox = Inbox { board: board_events, board_overrun: overrun, questions: asked };
+    let (awake_every, feed) = watchdog();
+    station.run(inbox, stop_signal()?, awake_every, feed).await;
+    let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    local_task.abort();
+    if let Some(companion) = companion {
+        companion.stop().await;
+    }
+    tracing::info!("closed down");
+    Ok(())
+}
+
+/// Checks a configuration against its board without taking anything over.
+///
+/// # Errors
+/// When the board description can't be used, or has not what the configuration names.
+pub fn check(config: &Config) -> anyhow::Result<()> {
+    let description = board(config)?;
+    fits(config, &description)?;
+    doorway_core::Station::new(core_settings(config, &description))?;
+    Ok(())
+}
+
+/// Releases every relay of the configuration's board, for a supervisor to run after the daemon died.
+///
+/// # Errors
+/// When a line is missing, in use, or does not obey.
+pub fn release_relays(config: &Config) -> anyhow::Result<()> {
+    Ok(Board::make_safe(&board(config)?)?)
+}
+
+/// The companion inside the daemon, while it runs.
+struct Inside {
+    address: SocketAddr,
+    stop: tokio::sync::oneshot::Sender<()>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Inside {
+    async fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.task).await;
+    }
+}
+
+/// Starts the companion inside the daemon, or the search for the one elsewhere.
+async fn connect(
+    config: &Config,
+    state: watch::Receiver<StationState>,
+    simulator: Router,
+) -> anyhow::Result<(Link, Option<Inside>)> {
+    let (listen, secret, hosts) = match &config.companion {
+        CompanionPlace::Elsewhere { url, secret } => {
+            let outward =
+                Outward { url: url.clone(), secret: secret.clone(), room: config.room.clone(), station: state };
+            return Ok((Link::outward(outward), None));
+        }
+        CompanionPlace::Inside { listen, secret, hosts } => (*listen, secret, hosts.clone()),
+    };
+    let secret = secret.as_deref().map(Secret::new).transpose()?;
+    let settings =
+        CompanionSettings { listen, secret, hosts, connections: MAX_CONNECTIONS, ..CompanionSettings::default() };
+    let mut companion = Companion::bind(settings).context("[companion] listen")?;
+    // Who presses a simulated button from the network would ring the household.
+    if listen.ip().is_loopback() {
+        companion = companion.merge(simulator);
+    }
+    let address = companion.address();
+    let inside = link::Inside::new(companion.handle(), config.room.clone(), state);
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let task = tokio::spawn(companion.run(async {
+        let _ = stopped.await;
+    }));
+    Ok((Link::Inside(Box::new(inside)), Some(Inside { address, stop, task })))
+}
+
+async fn listen(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("{key} = \"{address}\" can't be had; name another port"))
+}
+
+/// A configuration that names something that its board does not have.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}; {remedy}")]
+pub struct Misfit {
+    /// What is named.
+    pub named: Named,
+    /// What is wrong with it.
+    pub message: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+fn board(config: &Config) -> Result<BoardDescription, Misfit> {
+    BoardDescription::find(&config.board).map_err(|error| Misfit {
+        named: Named::Board,
+        message: error.to_string(),
+        remedy: "name a board that `doorwayd probe` lists, or the path of a description".into(),
+    })
+}
+
+/// Whether every button and door of the configuration is one of the board's.
+fn fits(config: &Config, description: &BoardDescription) -> Result<(), Misfit> {
+    if let Some(exit) = description.buttons.iter().find(|button| button.role == Role::Exit) {
+        return Err(Misfit {
+            named: Named::Board,
+            message: format!(
+                "the board's button {:?} is an exit button, and those do not open a door yet",
+                exit.id.as_str()
+            ),
+            remedy: "wire it to the strike itself, and take it out of the board description".into(),
+        });
+    }
+    let calls = description.buttons.iter().filter(|button| button.role == Role::Call);
+    let wired: Vec<&str> = calls.map(|wired| wired.id.as_str()).collect();
+    if let Some(button) = config.buttons.iter().find(|button| !wired.contains(&button.id.as_str())) {
+        return Err(misfit(Named::Button(button.id.to_string()), "button", &description.name, &wired));
+    }
+    let wired: Vec<&str> = description.relays.iter().map(|wired| wired.id.as_str()).collect();
+    if let Some(door) = config.doors.iter().find(|door| !wired.contains(&door.id.as_str())) {
+        return Err(misfit(Named::Door(door.id.to_string()), "relay", &description.name, &wired));
+    }
+    for (door, pulse) in config.doors.iter().zip(&config.pulses) {
+        let relay = description.relays.iter().find(|relay| relay.id.as_str() == door.id.as_str());
+        if let Some(relay) = relay.filter(|relay| *pulse > relay.max_pulse) {
+            return Err(Misfit {
+                named: Named::Door(door.id.to_string()),
+                message: format!("the pulse of {pulse:?} is longer than the board's {:?}", relay.max_pulse),
+                remedy: "shorten pulse, or raise max_pulse in a board description of your own".into(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn misfit(named: Named, kind: &str, board: &str, wired: &[&str]) -> Misfit {
+    let id = match &named {
+        Named::Button(id) | Named::Door(id) => id.as_str(),
+        Named::Board => board,
+    };
+    Misfit {
+        message: format!("{id:?} is no {kind} of the board {board:?}"),
+        remedy: format!("take one that it has: {}", wired.join(", ")),
+        named,
+    }
+}
+
+/// The core's settings, with the buttons that hang up, which only the board knows.
+fn core_settings(config: &Config, description: &BoardDescription) -> doorway_core::Settings {
+    let mut settings = config.core(rand::random());
+    let press = doorway_core::press::PressSettings { hold: config.hold, ..Default::default() };
+    for button in description.buttons.iter().filter(|button| button.role == Role::HangUp) {
+        let id = doorway_core::ButtonId::new(button.id.as_str());
+        settings.buttons.push(ButtonSettings { id, role: ButtonRole::HangUp, press });
+    }
+    settings
+}
+
+fn state_of(config: &Config) -> StationState {
+    StationState {
+        id: config.id.clone(),
+        name: config.name.clone(),
+        buttons: config.buttons.clone(),
+        doors: config.doors.clone(),
+        activity: Activity::Idle,
+        media: crate::station::media_at_rest(config),
+    }
+}
+
+/// Resolves on SIGTERM or SIGINT. What follows is bounded: the process ends even when a device does not close.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tokio::spawn(async {
+            tokio::time::sleep(SHUTDOWN_LIMIT).await;
+            tracing::error!("the station did not close down in time");
+            std::process::exit(1);
+        });
+    })
+}
+
+/// Feeds systemd's watchdog from the loop, so that a loop that hangs is restarted.
+fn watchdog() -> (Option<Duration>, impl FnMut(Instant)) {
+    let every = sd_notify::watchdog_enabled().map(|limit| limit / 3);
+    let mut fed: Option<Instant> = None;
+    let feed = move |now: Instant| {
+        let Some(every) = every else { return };
+        if fed.is_none_or(|fed| now >= fed + every) {
+            fed = Some(now);
+            let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+        }
+    };
+    (every, feed)
+}

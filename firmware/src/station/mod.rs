@@ -1,0 +1,756 @@
+//! The station's loop: feeds the core with what happened, and carries out what it decides.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use doorway_board::{Board, Pattern, RelayId};
+use doorway_core::congestion::{KeyframeGate, Steering, SteeringSettings};
+use doorway_core::indicator::Indicator;
+use doorway_core::{Action, CallId, ClientId, DoorId, EndReason, Fault, Input, Record, Ring};
+use doorway_proto::control::{Event as ControlEvent, Request, UnlockOutcome};
+
+use doorway_proto::signaling::{ClientSignal, StationMessage, StationSignal, ToStation};
+use doorway_proto::state::{Activity, Health, Station as StationState};
+use tokio::sync::{mpsc, watch};
+
+use crate::config::Config;
+use crate::link::{Link, LinkEvent, endpoint};
+use crate::local::{Panel, Question};
+use crate::metrics;
+use crate::peer::{PeerError, PeerEvent};
+use crate::sound::{DeviceHealth, ReceivedPacket, SoundEvent};
+use crate::status::{Marks, epoch_ms};
+use crate::video::{CameraHealth, VideoEvent};
+
+mod media;
+mod peers;
+mod report;
+mod wire;
+
+pub use peers::Peers;
+
+use media::{Media, MediaEvent};
+
+use wire::{call_id, door_id, end_reason, millis};
+
+/// How often a simulated board's panel and its levels are refreshed while somebody looks.
+const PANEL_REFRESH: Duration = Duration::from_millis(200);
+
+/// What works before anything was tried.
+pub fn media_at_rest(config: &Config) -> doorway_proto::state::MediaHealth {
+    Media::new(config.video.clone(), config.sound.clone()).health().clone()
+}
+
+/// What the loop owns.
+pub struct Station {
+    core: doorway_core::Station,
+    peers: Peers,
+    media: Media,
+    board: Board,
+    buttons: Vec<doorway_board::ButtonId>,
+    link: Link,
+    steering: Steering,
+    keyframes: KeyframeGate,
+    max_bitrate_bps: u32,
+    /// What clients see of this station; each hello to a companion elsewhere tells it.
+    state: watch::Sender<StationState>,
+    panel: watch::Sender<Panel>,
+    panel_due: Instant,
+    /// Something that the panel shows has changed.
+    panel_stale: bool,
+    indicator: Indicator,
+    chime: &'static str,
+    talker: Option<ClientId>,
+    companion_up: bool,
+    clients: HashSet<ClientId>,
+    marks: Marks,
+    receipts: HashSet<ClientId>,
+    media_trouble: bool,
+    buttons_lost: Option<String>,
+    press_at: Instant,
+    started: Instant,
+}
+
+/// What the loop is made from.
+pub struct Parts {
+    /// The configuration.
+    pub config: Config,
+    /// The pure core, at rest.
+    pub core: doorway_core::Station,
+    /// The connections.
+    pub peers: Peers,
+    /// Buttons, relays and light.
+    pub board: Board,
+    /// The buttons of the board.
+    pub buttons: Vec<doorway_board::ButtonId>,
+    /// The way to the companion.
+    pub link: Link,
+    /// What clients see of this station.
+    pub state: watch::Sender<StationState>,
+    /// What the panel of a simulated board shows.
+    pub panel: watch::Sender<Panel>,
+}
+
+/// What comes from outside the loop.
+pub struct Inbox {
+    /// From the board's threads.
+    pub board: mpsc::Receiver<doorway_board::Event>,
+    /// Set by the board's threads when that queue was full: the levels have to be read anew.
+    pub board_overrun: Arc<AtomicBool>,
+    /// From the local endpoint.
+    pub questions: mpsc::Receiver<Question>,
+}
+
+impl Station {
+    /// A station at rest.
+    pub fn new(parts: Parts, now: Instant) -> Self {
+        let Parts { config, core, peers, board, buttons, link, state, panel } = parts;
+        let max_bitrate_bps = config.video.max_bitrate_bps;
+        let steering = SteeringSettings {
+            start_bps: u64::from(max_bitrate_bps),
+            most_bps: u64::from(max_bitrate_bps),
+            ..SteeringSettings::default()
+        };
+        Self {
+            core,
+            peers,
+            media: Media::new(config.video, config.sound),
+            board,
+            buttons,
+            link,
+            steering: Steering::new(steering),
+            keyframes: KeyframeGate::new(),
+            max_bitrate_bps,
+            state,
+            panel,
+            panel_due: now,
+            panel_stale: true,
+            indicator: Indicator::Off,
+            chime: "silent",
+            talker: None,
+            companion_up: false,
+            clients: HashSet::new(),
+            marks: Marks::default(),
+            receipts: HashSet::new(),
+            media_trouble: false,
+            buttons_lost: None,
+            press_at: now,
+            started: now,
+        }
+    }
+
+    /// Runs until `stop` resolves and the call, the door and the devices are closed. `alive` is called on every turn,
+    /// and at least as often as `awake_every` says.
+    pub async fn run(
+        mut self,
+        mut inbox: Inbox,
+        stop: impl Future<Output = ()>,
+        awake_every: Option<Duration>,
+        mut alive: impl FnMut(Instant),
+    ) {
+        tokio::pin!(stop);
+        let mut stopping = false;
+        self.read_levels(Instant::now());
+        self.settle(Instant::now());
+        while !(stopping && self.core.is_finished()) {
+            let due = self.poll_timeout();
+            let awake = awake_every.map(|every| Instant::now() + every);
+            let due = due.into_iter().chain(awake).min();
+            tokio::select! {
+                biased;
+                Some(event) = inbox.board.recv() => {
+                    let now = Instant::now();
+                    self.handle_board(event, now);
+                    // Edges that wait come before a deadline that is due: only then a short pulse is known to be short.
+                    while let Ok(event) = inbox.board.try_recv() {
+                        self.handle_board(event, now);
+                    }
+                    if inbox.board_overrun.swap(false, Ordering::Relaxed) {
+                        tracing::warn!("edges of the buttons were lost; their levels are read anew");
+                        self.read_levels(now);
+                    }
+                }
+                event = self.link.event() => self.handle_link(event, Instant::now()),
+                event = self.media.event() => {
+                    let now = Instant::now();
+                    self.handle_media(event, now);
+                    while let Some(event) = self.media.waiting() {
+                        self.handle_media(event, now);
+                    }
+                }
+                Some(question) = inbox.questions.recv() => self.answer(question),
+                () = &mut stop, if !stopping => {
+                    stopping = true;
+                    tracing::info!("closing down");
+                    self.core.handle_input(Input::Shutdown, Instant::now());
+                }
+                // Last, so that no flood of datagrams keeps the loop from anything else.
+                () = self.peers.readable() => self.peers.handle_readable(Instant::now()),
+                () = sleep_until(due) => {}
+            }
+            if self.core.poll_timeout().is_some_and(|(due, _)| due <= Instant::now()) {
+                // Whoever delivers the edges may have stalled together with this loop: it goes first, else the release
+                // that it is about to tell comes after the deadline of the press.
+                tokio::task::yield_now().await;
+                let now = Instant::now();
+                while let Ok(event) = inbox.board.try_recv() {
+                    self.handle_board(event, now);
+                }
+            }
+            let now = Instant::now();
+            self.handle_timeout(now);
+            self.settle(now);
+            alive(now);
+        }
+        self.media.stop_video();
+        self.media.stop_sound();
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let core = self.core.poll_timeout().map(|(due, _)| due);
+        let keyframe = self.keyframes.poll_timeout().map(|(due, _)| due);
+        let panel = (self.board.simulated().is_some() && self.media.sound().is_some()).then_some(self.panel_due);
+        [core, keyframe, panel, self.peers.poll_timeout(), self.media.poll_timeout()].into_iter().flatten().min()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        if self.core.poll_timeout().is_some_and(|(due, _)| due <= now) {
+            self.core.handle_timeout(now);
+        }
+        if self.keyframes.handle_timeout(now) {
+            self.media.request_keyframe();
+        }
+        self.media.handle_timeout(now);
+    }
+
+    /// Carries out what the core decided and lets the peers send, until both are at rest.
+    fn settle(&mut self, now: Instant) {
+        loop {
+            while let Some(action) = self.core.poll_action() {
+                self.carry_out(action, now);
+            }
+            self.peers.handle_timeout(now);
+            let Some((client, call, event)) = self.peers.poll_event() else { break };
+            self.handle_peer(client, &call, event, now);
+        }
+        for (client, call, candidate) in self.peers.new_candidates(now) {
+            self.signal(&client, StationSignal::Candidate { call, candidate });
+        }
+        if let Some(bps) = self.steering.poll_bitrate() {
+            self.media.set_bitrate(u32::try_from(bps).unwrap_or(self.max_bitrate_bps));
+        }
+        let levels_move = self.media.sound().is_some() && now >= self.panel_due;
+        if self.panel_stale || levels_move {
+            self.panel_stale = false;
+            self.panel_due = now + PANEL_REFRESH;
+            self.refresh_panel();
+        }
+    }
+
+    /// The buttons' levels at start, so that one that is held since before does not count as a press.
+    fn read_levels(&mut self, now: Instant) {
+        for button in self.buttons.clone() {
+            self.resync(&button, now);
+        }
+    }
+
+    fn resync(&mut self, button: &doorway_board::ButtonId, now: Instant) {
+        match self.board.is_pressed(button) {
+            Ok(Some(pressed)) => {
+                let button = doorway_core::ButtonId::new(button.as_str());
+                self.core.handle_input(Input::ButtonLevel { button, pressed }, now);
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%button, %error, "a button's level could not be read"),
+        }
+    }
+
+    fn handle_board(&mut self, event: doorway_board::Event, now: Instant) {
+        self.panel_stale = true;
+        match event {
+            doorway_board::Event::Edge(edge) => {
+                if edge.missed {
+                    self.resync(&edge.button, now);
+                    return;
+                }
+                let button = doorway_core::ButtonId::new(edge.button.as_str());
+                self.core.handle_input(Input::ButtonEdge { button, pressed: edge.pressed, at: edge.at }, now);
+            }
+            doorway_board::Event::ButtonsLost { buttons, reason } => {
+                tracing::error!(?buttons, %reason, "buttons are no longer reported; check the wiring, then restart");
+                self.buttons_lost = Some(reason);
+                self.tell_trouble(now);
+            }
+            doorway_board::Event::RelayCutOff { relay } => {
+                tracing::error!(%relay, "the board released a relay that was energised for too long");
+                let door = DoorId::new(relay.as_str());
+                self.core.handle_input(Input::RelayActed { door, energised: false }, now);
+            }
+        }
+    }
+
+    fn handle_link(&mut self, event: LinkEvent, now: Instant) {
+        let message = match event {
+            LinkEvent::Message(message) => message,
+            LinkEvent::Down => {
+                self.companion_up = false;
+                self.tell_trouble(now);
+                self.clients.clear();
+                self.core.handle_input(Input::CompanionLost, now);
+                return;
+            }
+        };
+        match message {
+            ToStation::Welcome { clients, .. } => {
+                self.companion_up = true;
+                self.tell_trouble(now);
+                self.clients.clear();
+                self.tell_state();
+                for client in clients {
+                    self.client_here(&client, now);
+                }
+            }
+            ToStation::ClientHere { client } => self.client_here(&client, now),
+            ToStation::ClientGone { id } => {
+                let client = client_id(&id);
+                self.clients.remove(&client);
+                self.core.handle_input(Input::ClientGone { client }, now);
+            }
+            ToStation::Signal { from, signal } => self.handle_signal(client_id(&from), signal, now),
+            ToStation::Refused { message, .. } => tracing::warn!(%message, "the companion refuses this station"),
+            ToStation::Undeliverable { .. } | ToStation::Pong {} => {}
+        }
+    }
+
+    fn client_here(&mut self, client: &doorway_proto::signaling::Client, now: Instant) {
+        let id = client_id(&client.id);
+        self.clients.insert(id.clone());
+        let input = Input::ClientHere { client: id, name: client.name.as_str().into() };
+        self.core.handle_input(input, now);
+    }
+
+    fn handle_signal(&mut self, client: ClientId, signal: ClientSignal, now: Instant) {
+        let with_call = |call: doorway_proto::ids::CallId, input: fn(ClientId, CallId) -> Input| {
+            call.as_str().parse().ok().map(|call| input(client.clone(), call))
+        };
+        let input = match signal {
+            ClientSignal::Watch {} => Some(Input::Watch { client }),
+            ClientSignal::Rang { call } => {
+                self.count_receipt(&client, &call, now);
+                with_call(call, |client, call| Input::Rang { client, call })
+            }
+            ClientSignal::Accept { call } => with_call(call, |client, call| Input::Accept { client, call }),
+            ClientSignal::Decline { call } => with_call(call, |client, call| Input::Decline { client, call }),
+            ClientSignal::HangUp { call } => with_call(call, |client, call| Input::HangUp { client, call }),
+            ClientSignal::Candidate { call, candidate } => {
+                self.peers.handle_candidate(&client, &call, &candidate, now);
+                None
+            }
+            ClientSignal::Answer { call, answer } => match self.peers.handle_answer(&client, &call, &answer, now) {
+                Ok(()) | Err(PeerError::AlreadyAnswered | PeerError::OtherOffer) => None,
+                Err(error) => {
+                    tracing::info!(%client, %error, "a client's answer was not taken");
+                    with_call(call, |client, call| Input::Malformed { client, call })
+                }
+            },
+        };
+        if let Some(input) = input {
+            self.core.handle_input(input, now);
+        }
+    }
+
+    fn handle_peer(&mut self, client: ClientId, call: &doorway_proto::ids::CallId, event: PeerEvent, now: Instant) {
+        let Ok(call) = call.as_str().parse::<CallId>() else { return };
+        match event {
+            PeerEvent::Connected => {
+                if self.core.activity() == doorway_core::Activity::Ringing {
+                    metrics::peer_connected(now.saturating_duration_since(self.press_at));
+                }
+                self.want_keyframe(now);
+                self.core.handle_input(Input::PeerConnected { client, call }, now);
+            }
+            PeerEvent::KeyframeWanted => self.want_keyframe(now),
+            PeerEvent::Sound(packet) => {
+                if self.talker.as_ref() == Some(&client)
+                    && let Some(sound) = self.media.sound()
+                {
+                    sound.receiver().push(&ReceivedPacket {
+                        sequence: packet.sequence,
+                        timestamp: packet.timestamp,
+                        data: Bytes::from_owner(packet.data),
+                        arrived: packet.arrived,
+                    });
+                }
+            }
+            PeerEvent::Estimate(bps) => self.steering.handle_estimate(&client, bps),
+            PeerEvent::Lost => self.core.handle_input(Input::PeerLost { client, call }, now),
+            PeerEvent::Malformed(message) => {
+                tracing::info!(%client, "a client sent what is no request");
+                self.peers.send_control(&client, &ControlEvent::Malformed { message }, now);
+                self.core.handle_input(Input::Malformed { client, call }, now);
+            }
+            PeerEvent::Request(request) => self.handle_request(client, call, request, now),
+        }
+    }
+
+    fn handle_request(&mut self, client: ClientId, call: CallId, request: Request, now: Instant) {
+        let input = match request {
+            Request::Accept {} => Input::Accept { client, call },
+            Request::Decline {} => Input::Decline { client, call },
+            Request::HangUp {} => Input::HangUp { client, call },
+            Request::Unlock { request, door } => {
+                Input::Unlock { client, call, request, door: DoorId::new(door.as_str()) }
+            }
+            Request::Ping { token } => {
+                self.peers.send_control(&client, &ControlEvent::Pong { token }, now);
+                return;
+            }
+        };
+        self.core.handle_input(input, now);
+    }
+
+    fn handle_media(&mut self, event: MediaEvent, now: Instant) {
+        let changed = match event {
+            MediaEvent::Video(VideoEvent::AccessUnit(unit)) => {
+                let data: Arc<[u8]> = Arc::from(&unit.data[..]);
+                self.peers.send_picture(&data, unit.keyframe, unit.captured_at, now);
+                if unit.keyframe && self.peers.awaits_keyframe() {
+                    self.want_keyframe(now);
+                }
+                false
+            }
+            MediaEvent::Video(VideoEvent::Encoder { name, hardware }) => {
+                tracing::info!(encoder = %name, hardware, "the picture is encoded");
+                false
+            }
+            MediaEvent::Video(VideoEvent::Health(health)) => self.media.handle_health(|media| {
+                media.camera = match health {
+                    CameraHealth::Working => Health::Working {},
+                    CameraHealth::Absent => Health::Absent {},
+                    CameraHealth::Missing { reason } => Health::Missing { reason },
+                }
+            }),
+            MediaEvent::Sound(SoundEvent::Packet(packet)) => {
+                if let Some(talker) = &self.talker {
+                    self.peers.send_sound(
+                        talker,
+                        &Arc::from(&packet.data[..]),
+                        packet.timestamp,
+                        packet.captured_at,
+                        now,
+                    );
+                }
+                false
+            }
+            MediaEvent::Sound(SoundEvent::Health { microphone, speaker }) => self.media.handle_health(|media| {
+                media.microphone = device_health(microphone);
+                media.speaker = device_health(speaker);
+            }),
+        };
+        if changed {
+            self.media_changed(now);
+        }
+    }
+
+    fn media_changed(&mut self, now: Instant) {
+        let media = self.media.health().clone();
+        self.media_trouble = [&media.camera, &media.microphone, &media.speaker]
+            .into_iter()
+            .any(|health| matches!(health, Health::Missing { .. }));
+        self.tell_trouble(now);
+        let clients: Vec<ClientId> = self.peers.iter().map(|(client, _)| client.clone()).collect();
+        for client in clients {
+            self.peers.send_control(&client, &ControlEvent::Media { media: media.clone() }, now);
+        }
+        self.state.send_modify(|state| state.media = media);
+        self.tell_state();
+    }
+
+    /// A press would not do what it should while one of these is missing.
+    fn tell_trouble(&mut self, now: Instant) {
+        let present = self.media_trouble || self.buttons_lost.is_some() || !self.companion_up;
+        self.core.handle_input(Input::Trouble { present }, now);
+    }
+
+    fn want_keyframe(&mut self, now: Instant) {
+        if self.keyframes.handle_request(now) {
+            self.media.request_keyframe();
+        }
+    }
+
+    fn carry_out(&mut self, action: Action, now: Instant) {
+        match action {
+            Action::PressAccepted { button, at } => {
+                self.panel_stale = true;
+                metrics::press();
+                tracing::info!(%button, "a button was pressed");
+                // Another press of the same visitor does not begin anew, and one that hangs up begins nothing.
+                let rings = matches!(self.state.borrow().activity, Activity::Idle | Activity::Watched);
+                if !rings || !self.state.borrow().buttons.iter().any(|known| known.id.as_str() == button.as_str()) {
+                    return;
+                }
+                self.press_at = at;
+                self.receipts.clear();
+                let wall = SystemTime::now() - now.saturating_duration_since(at);
+                self.marks = Marks {
+                    pressed_ms: Some(epoch_ms(wall)),
+                    press_accepted_ms: Some(epoch_ms(SystemTime::now())),
+                    ..Marks::default()
+                };
+            }
+            Action::Invite { client, call, ring } => self.invite(client, call, ring, now),
+            Action::Ring { client, call, ring } => self.ring(&client, call, ring, None),
+            Action::Accepted { client, call } => {
+                if !self.peers.send_control(&client, &ControlEvent::Accepted {}, now) {
+                    self.signal(&client, StationSignal::Accepted { call: call_id(call) });
+                }
+            }
+            Action::Ended { client, call, reason } => {
+                let reason = end_reason(reason);
+                // Both ways: the data channel is about to close, the companion may be away.
+                self.peers.send_control(&client, &ControlEvent::Ended { reason }, now);
+                self.signal(&client, StationSignal::Ended { call: Some(call_id(call)), reason });
+            }
+            Action::Refuse { client, reason } => {
+                self.signal(&client, StationSignal::Ended { call: None, reason: end_reason(reason) });
+            }
+            Action::PressedAgain { client, .. } => {
+                self.peers.send_control(&client, &ControlEvent::PressedAgain {}, now);
+            }
+            Action::ClosePeer { client, .. } => {
+                self.peers.close(&client, now);
+                self.steering.handle_closed(&client);
+                metrics::peers(self.peers.len());
+                if self.peers.is_empty() {
+                    self.media.end_video(now);
+                }
+            }
+            Action::AudioOn { client, .. } => self.talk(Some(client)),
+            Action::AudioOff { .. } => self.talk(None),
+            Action::Chime(chime) => {
+                if chime != doorway_core::indicator::Chime::Silent
+                    && self.core.activity() != doorway_core::Activity::Idle
+                {
+                    self.media.start_sound();
+                }
+                self.panel_stale = true;
+                self.chime = report::chime_name(chime);
+                self.media.play_chime(chime);
+            }
+            Action::Indicator(indicator) => self.show(indicator),
+            Action::Activity(activity) => {
+                self.panel_stale = true;
+                self.state.send_modify(|state| state.activity = wire::activity(activity));
+                self.tell_state();
+                if activity == doorway_core::Activity::Idle {
+                    self.media.end_sound(now);
+                }
+            }
+            Action::MoveRelay { door, energise } => self.move_relay(door, energise, now),
+            Action::UnlockResult { client, request, door, outcome, .. } => {
+                let outcome = wire::unlock_outcome(outcome);
+                match &outcome {
+                    UnlockOutcome::Opened { pulse_ms } => tracing::info!(%door, pulse_ms, "a door was opened"),
+                    UnlockOutcome::Refused { reason } => tracing::debug!(%door, ?reason, "a door stays shut"),
+                    UnlockOutcome::Failed { message } => tracing::error!(%door, %message, "a door did not open"),
+                }
+                metrics::unlock(&outcome);
+                let event = ControlEvent::UnlockResult { request, door: door_id(&door), outcome };
+                self.peers.send_control(&client, &event, now);
+            }
+            Action::DoorMoved { door, open } => {
+                let event = ControlEvent::DoorState { door: door_id(&door), open };
+                let clients: Vec<ClientId> = self.peers.iter().map(|(client, _)| client.clone()).collect();
+                for client in clients {
+                    self.peers.send_control(&client, &event, now);
+                }
+            }
+            Action::Fault { fault, present } => match (fault, present) {
+                (Fault::ButtonStuck(button), true) => {
+                    tracing::warn!(%button, "a button is stuck; check it for dirt and its wires for a short")
+                }
+                (Fault::ButtonStuck(button), false) => tracing::info!(%button, "a button is free again"),
+                (Fault::RelayStuck(door), true) => tracing::error!(%door, "a relay does not release; trying on"),
+                (Fault::RelayStuck(door), false) => tracing::info!(%door, "a relay released"),
+            },
+            Action::Record(record) => log(&record),
+        }
+    }
+
+    fn invite(&mut self, client: ClientId, call: CallId, ring: Option<Ring>, now: Instant) {
+        let offer = match self.peers.invite(&client, &call_id(call), now) {
+            Ok(offer) => offer,
+            Err(error) => {
+                tracing::error!(%error, "a client is rung without a picture");
+                self.core.handle_input(Input::PeerLost { client, call }, now);
+                return;
+            }
+        };
+        match ring {
+            Some(ring) => self.ring(&client, call, ring, Some(offer)),
+            None => self.signal(&client, StationSignal::Offer { call: call_id(call), offer }),
+        }
+        // After the offer, so that the ring does not wait for it.
+        self.media.start_video();
+        metrics::peers(self.peers.len());
+    }
+
+    fn ring(&mut self, client: &ClientId, call: CallId, ring: Ring, offer: Option<String>) {
+        let state = self.state.borrow();
+        let Some(button) = state.buttons.iter().find(|button| button.id.as_str() == ring.button.as_str()).cloned()
+        else {
+            return;
+        };
+        drop(state);
+        let pressed_at = self.marks.pressed_ms.unwrap_or_else(|| epoch_ms(SystemTime::now()));
+        self.signal(
+            client,
+            StationSignal::Ring {
+                call: call_id(call),
+                button,
+                offer,
+                timeout_ms: millis(ring.timeout),
+                pressed_at_ms: pressed_at as u64,
+            },
+        );
+        self.marks.ring_sent_ms = Some(epoch_ms(SystemTime::now()));
+        metrics::ring(self.press_at.elapsed());
+    }
+
+    /// Counts each client of the present call once.
+    fn count_receipt(&mut self, client: &ClientId, call: &doorway_proto::ids::CallId, now: Instant) {
+        let rung = self.core.call().is_some_and(|present| {
+            call_id(present.id) == *call && present.peers.iter().any(|(peer, _)| peer == client)
+        });
+        if !rung || !self.receipts.insert(client.clone()) {
+            return;
+        }
+        self.marks.receipts += 1;
+        metrics::receipts();
+        if self.marks.first_receipt_ms.is_none() {
+            self.marks.first_receipt_ms = Some(epoch_ms(SystemTime::now()));
+            metrics::receipt(now.saturating_duration_since(self.press_at));
+        }
+    }
+
+    fn talk(&mut self, talker: Option<ClientId>) {
+        if talker.is_some() {
+            // A ring has started it before; whoever only watches leaves the microphone off.
+            self.media.start_sound();
+        }
+        self.media.set_talking(talker.is_some());
+        self.steering.handle_talker(talker.clone());
+        self.talker = talker;
+    }
+
+    fn show(&mut self, indicator: Indicator) {
+        self.panel_stale = true;
+        self.indicator = indicator;
+        let Some(lamp) = self.board.indicator() else { return };
+        lamp.show(match indicator {
+            Indicator::Off => Pattern::Off,
+            Indicator::Ready => Pattern::READY,
+            Indicator::Ringing => Pattern::RINGING,
+            Indicator::Connecting => Pattern::CONNECTING,
+            Indicator::Talking => Pattern::TALKING,
+            Indicator::Fault => Pattern::FAULT,
+        });
+    }
+
+    fn move_relay(&mut self, door: DoorId, energise: bool, now: Instant) {
+        self.panel_stale = true;
+        let input = match self.try_move(&door, energise) {
+            Ok(()) => Input::RelayActed { door, energised: energise },
+            Err(message) => {
+                tracing::error!(%door, energise, %message, "a relay did not follow");
+                Input::RelayFailed { door, energised: energise, message }
+            }
+        };
+        self.core.handle_input(input, now);
+    }
+
+    fn try_move(&self, door: &DoorId, energise: bool) -> Result<(), String> {
+        let relay = RelayId::new(door.as_str())
+            .ok()
+            .and_then(|id| self.board.relay(&id))
+            .ok_or_else(|| "the board description has no such relay".to_owned())?;
+        if energise {
+            // The core ends the pulse; the board's own cap is for the case that it can't.
+            relay.energise(relay.max_pulse()).map(|_| ()).map_err(|error| error.to_string())
+        } else {
+            relay.release().map_err(|error| error.to_string())
+        }
+    }
+
+    fn signal(&self, client: &ClientId, signal: StationSignal) {
+        self.link.send(StationMessage::Signal { to: endpoint(client), signal });
+    }
+
+    fn tell_state(&self) {
+        let state = self.state.borrow();
+        self.link.send(StationMessage::Status { activity: state.activity, media: state.media.clone() });
+    }
+
+    fn label(&self, id: &str) -> String {
+        let state = self.state.borrow();
+        let button = state.buttons.iter().find(|button| button.id.as_str() == id).map(|button| &button.label);
+        let door = state.doors.iter().find(|door| door.id.as_str() == id).map(|door| &door.label);
+        button.or(door).cloned().unwrap_or_else(|| id.to_owned())
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn client_id(id: &doorway_proto::ids::EndpointId) -> ClientId {
+    ClientId::new(id.as_str())
+}
+
+fn device_health(health: DeviceHealth) -> Health {
+    match health {
+        DeviceHealth::Working => Health::Working {},
+        DeviceHealth::Absent => Health::Absent {},
+        DeviceHealth::Missing { reason } => Health::Missing { reason },
+    }
+}
+
+fn log(record: &Record) {
+    match record {
+        Record::Started { call, button: Some(button) } => tracing::info!(%call, %button, "the call rings"),
+        Record::Started { call, button: None } => tracing::info!(%call, "somebody watches"),
+        Record::Pressed { call, button } => tracing::info!(%call, %button, "pressed during the call"),
+        Record::Answered { call, client, after } => {
+            metrics::answered(*after);
+            tracing::info!(%call, %client, ?after, "answered");
+        }
+        Record::Ended { call, reason, lasted, talked } => {
+            metrics::call_ended(reason_name(*reason), *lasted);
+            tracing::info!(%call, reason = reason_name(*reason), ?lasted, ?talked, "the call ended");
+        }
+        Record::Missed { call, button, reason, rang, receipts } => {
+            metrics::call_ended("missed", *rang);
+            tracing::info!(%call, %button, reason = reason_name(*reason), ?rang, receipts, "missed");
+        }
+    }
+}
+
+fn reason_name(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::HungUp => "hung_up",
+        EndReason::AnsweredElsewhere => "answered_elsewhere",
+        EndReason::Declined => "declined",
+        EndReason::RingTimeout => "ring_timeout",
+        EndReason::MaxDuration => "max_duration",
+        EndReason::ConnectionLost => "connection_lost",
+        EndReason::Busy => "busy",
+        EndReason::StationClosing => "station_closing",
+        EndReason::Malformed => "malformed",
+    }
+}

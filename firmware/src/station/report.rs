@@ -1,0 +1,128 @@
+//! What the loop tells about itself: the status, and the panel of a simulated board.
+
+use doorway_core::Fault;
+use doorway_core::indicator::{Chime, Indicator};
+use doorway_proto::state::Activity;
+
+use super::Station;
+use crate::local::{Panel, PanelButton, PanelMove, PanelRelay, Question};
+use crate::metrics;
+use crate::status::{CallStatus, CompanionStatus, DoorStatus, PeerStatus, Resources, StationName, Status, epoch_ms};
+use crate::video;
+
+impl Station {
+    pub(super) fn answer(&self, question: Question) {
+        match question {
+            Question::Status(answer) => {
+                let status = self.status();
+                metrics::state(&status);
+                // Whoever asked may have gone.
+                let _ = answer.send(Box::new(status));
+            }
+        }
+    }
+
+    fn status(&self) -> Status {
+        let state = self.state.borrow();
+        let call = self.core.call().map(|call| CallStatus {
+            id: call.id.to_string(),
+            talker: call.talker.map(|client| client.to_string()),
+            peers: call
+                .peers
+                .into_iter()
+                .map(|(client, connected)| PeerStatus { client: client.to_string(), connected })
+                .collect(),
+        });
+        let faults = self.core.faults().map(|fault| match fault {
+            Fault::ButtonStuck(button) => format!("button {button} is stuck"),
+            Fault::RelayStuck(door) => format!("the relay of door {door} does not release"),
+        });
+        Status {
+            version: env!("CARGO_PKG_VERSION"),
+            commit: option_env!("DOORWAY_COMMIT").unwrap_or("unknown"),
+            uptime_s: self.started.elapsed().as_secs_f64(),
+            pid: std::process::id(),
+            station: StationName { id: state.id.to_string(), name: state.name.clone() },
+            activity: state.activity,
+            call,
+            media: self.media.health().clone(),
+            video: self.media.video_status(),
+            sound: self.media.sound_status(),
+            companion: CompanionStatus { connected: self.companion_up, clients: self.clients.len() },
+            doors: self.core.doors().map(|(id, open)| DoorStatus { id: id.to_string(), open }).collect(),
+            faults: faults.chain(self.buttons_lost.clone()).collect(),
+            resources: Resources::of_this_process(video::live_pipelines(), self.peers.len()),
+            marks: self.marks,
+        }
+    }
+
+    /// Tells the panel of a simulated board what it shows now.
+    pub(super) fn refresh_panel(&self) {
+        let Some(board) = self.board.simulated() else { return };
+        let sound = self.media.sound_status();
+        let state = self.state.borrow();
+        let buttons = board.buttons().into_iter().map(|(id, pressed)| PanelButton {
+            label: self.label(id.as_str()),
+            id: id.to_string(),
+            pressed,
+        });
+        let relays = board.relays().into_iter().map(|relay| PanelRelay {
+            label: self.label(relay.id.as_str()),
+            id: relay.id.to_string(),
+            energised: relay.energised,
+            moves: relay
+                .moves
+                .iter()
+                .map(|step| PanelMove { at_ms: epoch_ms(step.at), energised: step.energised })
+                .collect(),
+        });
+        let panel = Panel {
+            station: state.name.clone(),
+            buttons: buttons.collect(),
+            relays: relays.collect(),
+            indicator: indicator_name(self.indicator),
+            chime: self.chime,
+            // Whole decibels, so that silence is no news.
+            microphone_dbfs: sound.microphone_dbfs.round(),
+            speaker_dbfs: sound.speaker_dbfs.round(),
+            activity: activity_name(state.activity),
+        };
+        drop(state);
+        self.panel.send_if_modified(|shown| {
+            let changed = *shown != panel;
+            *shown = panel;
+            changed
+        });
+    }
+}
+
+fn indicator_name(indicator: Indicator) -> &'static str {
+    match indicator {
+        Indicator::Off => "off",
+        Indicator::Ready => "ready",
+        Indicator::Ringing => "ringing",
+        Indicator::Connecting => "connecting",
+        Indicator::Talking => "talking",
+        Indicator::Fault => "fault",
+    }
+}
+
+fn activity_name(activity: Activity) -> &'static str {
+    match activity {
+        Activity::Idle => "idle",
+        Activity::Watched => "watched",
+        Activity::Ringing => "ringing",
+        Activity::InCall => "in_call",
+    }
+}
+
+pub(super) fn chime_name(chime: Chime) -> &'static str {
+    match chime {
+        Chime::Silent => "silent",
+        Chime::Ringing => "ringing",
+        Chime::Accepted => "accepted",
+        Chime::Ended => "ended",
+        Chime::Refused => "refused",
+        Chime::PressAcknowledged => "press_acknowledged",
+    }
+}

@@ -1,0 +1,62 @@
+//! The core's words and the wire's: the same meanings, kept apart so that neither crate needs the other.
+
+use std::time::Duration;
+
+use doorway_core as core;
+use doorway_proto::control::{UnlockOutcome, UnlockRefusal};
+use doorway_proto::ids::{CallId, DoorId};
+use doorway_proto::signaling::EndReason;
+use doorway_proto::state::Activity;
+
+/// A call's number as the wire has it.
+pub(super) fn call_id(call: core::CallId) -> CallId {
+    CallId::new(call.to_string()).expect("sixteen hexadecimal digits are an id")
+}
+
+/// A door's name as the wire has it.
+pub(super) fn door_id(door: &core::DoorId) -> DoorId {
+    DoorId::new(door.as_str()).expect("the configuration checked the door's id")
+}
+
+pub(super) fn activity(activity: core::Activity) -> Activity {
+    match activity {
+        core::Activity::Idle => Activity::Idle,
+        core::Activity::Watched => Activity::Watched,
+        core::Activity::Ringing => Activity::Ringing,
+        core::Activity::InCall => Activity::InCall,
+    }
+}
+
+pub(super) fn end_reason(reason: core::EndReason) -> EndReason {
+    match reason {
+        core::EndReason::HungUp => EndReason::HungUp,
+        core::EndReason::AnsweredElsewhere => EndReason::AnsweredElsewhere,
+        core::EndReason::Declined => EndReason::Declined,
+        core::EndReason::RingTimeout => EndReason::RingTimeout,
+        core::EndReason::MaxDuration => EndReason::MaxDuration,
+        core::EndReason::ConnectionLost => EndReason::ConnectionLost,
+        core::EndReason::Busy => EndReason::Busy,
+        core::EndReason::StationClosing => EndReason::StationClosing,
+        core::EndReason::Malformed => EndReason::Malformed,
+    }
+}
+
+pub(super) fn unlock_outcome(outcome: core::UnlockOutcome) -> UnlockOutcome {
+    match outcome {
+        core::UnlockOutcome::Opened { pulse } => UnlockOutcome::Opened { pulse_ms: millis(pulse) },
+        core::UnlockOutcome::Refused(reason) => UnlockOutcome::Refused {
+            reason: match reason {
+                core::UnlockRefusal::NotInCall => UnlockRefusal::NotInCall,
+                core::UnlockRefusal::NoSuchDoor => UnlockRefusal::NoSuchDoor,
+                core::UnlockRefusal::AlreadyOpen => UnlockRefusal::AlreadyOpen,
+                core::UnlockRefusal::TooOften => UnlockRefusal::TooOften,
+            },
+        },
+        core::UnlockOutcome::Failed { message } => UnlockOutcome::Failed { message },
+    }
+}
+
+/// Whole milliseconds, for a message.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,171 @@
+//! Chromium, driven by WebDriver, and what is measured inside its page.
+
+mod driver;
+mod page;
+mod probe;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Map, Value, json};
+
+use crate::case::Case;
+use crate::tone::Sound;
+use crate::tools;
+use crate::wait::{Look, until};
+
+use driver::Driver;
+
+pub use page::{Page, View};
+pub use probe::{ClockReading, FrameCount, Latency, PageTone};
+
+/// What the fake microphone of every browser hears.
+pub const MICROPHONE_HZ: f64 = 1000.0;
+
+/// Which of a person's devices the browser plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Screen {
+    /// 390 × 844 points with touch.
+    Phone,
+    /// 1280 × 800 points.
+    Desktop,
+}
+
+/// What becomes of the page's wish for a microphone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Microphone {
+    /// Granted; it hears [`MICROPHONE_HZ`].
+    Granted,
+    /// The person says no.
+    Refused,
+}
+
+/// A running Chromium with one page and a profile of its own. Dropping it ends it without a goodbye to anybody.
+#[derive(Debug)]
+pub struct Browser {
+    client: Client,
+    driver: Driver,
+    pictures: PathBuf,
+}
+
+impl Browser {
+    /// A phone with a working microphone.
+    ///
+    /// # Errors
+    /// When Chromium or its driver is missing or does not start.
+    pub async fn start(case: &Case) -> Result<Self> {
+        Self::start_as(case, Screen::Phone, Microphone::Granted).await
+    }
+
+    /// Starts Chromium with a fresh profile.
+    ///
+    /// # Errors
+    /// When Chromium or its driver is missing or does not start.
+    pub async fn start_as(case: &Case, screen: Screen, microphone: Microphone) -> Result<Self> {
+        let tone = case.folder().join("microphone.wav");
+        if !tone.exists() {
+            Sound::speech_like(MICROPHONE_HZ, 2).write(&tone)?;
+        }
+        let profile = case.fresh("profile", "");
+        let driver = Driver::start(case)?;
+        let capabilities = capabilities(&flags(&profile, &tone, screen, microphone), screen)?;
+        let client = until("Chromium is there", Duration::from_secs(20), async || {
+            let mut builder = ClientBuilder::new(HttpConnector::new());
+            let client = builder.capabilities(capabilities.clone()).connect(&driver.url()).await;
+            Ok(Look::Found(client.context("starting Chromium")?))
+        })
+        .await?;
+        Ok(Self { client, driver, pictures: case.folder().to_owned() })
+    }
+
+    /// Opens `url`.
+    ///
+    /// # Errors
+    /// When the page does not load.
+    pub async fn open(&self, url: &str) -> Result<Page> {
+        self.client.goto(url).await.with_context(|| format!("opening {url}"))?;
+        Ok(Page::new(self.client.clone(), self.pictures.clone()))
+    }
+
+    /// Opens a device's page and waits until it is connected to the companion.
+    ///
+    /// # Errors
+    /// When it does not get there.
+    pub async fn open_online(&self, url: &str) -> Result<Page> {
+        let page = self.open(url).await?;
+        page.wait_online(Duration::from_secs(10)).await?;
+        Ok(page)
+    }
+
+    /// Kills the browser as a battery that runs empty does: no socket is closed by the page itself.
+    ///
+    /// # Errors
+    /// When it survives.
+    pub fn kill(mut self) -> Result<()> {
+        self.driver.kill()
+    }
+
+    /// Closes the browser as a person does.
+    ///
+    /// # Errors
+    /// When the driver fails.
+    pub async fn close(self) -> Result<()> {
+        self.client.clone().close().await.context("closing Chromium")
+    }
+}
+
+fn flags(profile: &std::path::Path, tone: &std::path::Path, screen: Screen, microphone: Microphone) -> Vec<String> {
+    let mut flags: Vec<String> = [
+        "--headless=new",
+        // Tests run as root in containers; all they open is this machine's own page.
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--use-fake-device-for-media-stream",
+        "--allow-loopback-in-peer-connection",
+        "--autoplay-policy=no-user-gesture-required",
+        "--disable-background-networking",
+        "--disable-background-timer-throttling",
+        "--disable-backgrounding-occluded-windows",
+        "--disable-renderer-backgrounding",
+        "--disable-component-update",
+        "--disable-default-apps",
+        "--disable-extensions",
+        "--disable-sync",
+        "--disable-quic",
+        "--no-default-browser-check",
+        "--no-first-run",
+        "--password-store=basic",
+    ]
+    .map(str::to_owned)
+    .into();
+    flags.push(format!("--user-data-dir={}", profile.display()));
+    flags.push(format!("--use-file-for-fake-audio-capture={}", tone.display()));
+    flags.push(match microphone {
+        Microphone::Granted => "--use-fake-ui-for-media-stream".to_owned(),
+        Microphone::Refused => "--deny-permission-prompts".to_owned(),
+    });
+    flags.push(match screen {
+        Screen::Phone => "--window-size=500,900".to_owned(),
+        Screen::Desktop => "--window-size=1280,800".to_owned(),
+    });
+    flags
+}
+
+fn capabilities(flags: &[String], screen: Screen) -> Result<Map<String, Value>> {
+    let mut options = json!({ "args": flags, "binary": tools::chromium()?.to_string_lossy() });
+    if screen == Screen::Phone {
+        options["mobileEmulation"] =
+            json!({ "deviceMetrics": { "width": 390, "height": 844, "pixelRatio": 2.0, "touch": true } });
+    }
+    let capabilities = json!({
+        "browserName": "chrome",
+        "goog:chromeOptions": options,
+        "goog:loggingPrefs": { "browser": "ALL" },
+        "timeouts": { "script": 10_000, "pageLoad": 20_000 },
+    });
+    capabilities.as_object().cloned().context("the capabilities are an object")
+}

@@ -1,0 +1,131 @@
+// Measures inside the page what a person there sees and hears. Installed once per loaded page as `window.hil`; it
+// changes nothing of the page.
+if (!window.hil) {
+  // performance.timeOrigin is read once when the page loads and can be off by milliseconds: correct it at a moment
+  // when the wall clock just turned.
+  const turned = Date.now();
+  while (Date.now() === turned);
+  const skew = Date.now() - (performance.timeOrigin + performance.now());
+  const wall = (at = performance.now()) => performance.timeOrigin + at + skew;
+
+  const clock = {
+    readings: [],
+    presented: 0,
+    unreadable: 0,
+    lastError: '',
+    start(video) {
+      if (this.video === video) return;
+      this.video = video;
+      const canvas = document.createElement('canvas');
+      canvas.width = 16;
+      canvas.height = 3;
+      const context = canvas.getContext('2d', { willReadFrequently: true });
+      context.imageSmoothingEnabled = false;
+      const look = () => {
+        const at = wall();
+        this.presented += 1;
+        const shown = this.read(video, context, at);
+        if (shown === null) this.unreadable += 1;
+        else {
+          this.readings.push({ at, shown });
+          if (this.readings.length > 4000) this.readings.shift();
+        }
+        video.requestVideoFrameCallback(look);
+      };
+      video.requestVideoFrameCallback(look);
+    },
+    // 48 blocks in 3 rows of 16, most significant first: 40 bits of milliseconds since the epoch, 8 of checksum.
+    read(video, context, now) {
+      const block = Math.floor(video.videoWidth / 20 / 2) * 2;
+      if (block === 0) return null;
+      context.drawImage(video, 2 * block, block, 16 * block, 3 * block, 0, 0, 16, 3);
+      const { data } = context.getImageData(0, 0, 16, 3);
+      const bytes = [0, 0, 0, 0, 0, 0];
+      for (let i = 0; i < 48; i += 1) {
+        const luma = 0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2];
+        if (luma > 127) bytes[i >> 3] |= 0x80 >> (i & 7);
+      }
+      const sum = bytes.slice(0, 5).reduce((total, byte) => total + byte, 0) % 256;
+      if (sum !== bytes[5]) {
+        this.lastError = `checksum ${sum} of ${bytes.join(' ')} in ${video.videoWidth}x${video.videoHeight}`;
+        return null;
+      }
+      const low = bytes.slice(0, 5).reduce((total, byte) => total * 256 + byte, 0);
+      const range = 2 ** 40;
+      const candidate = Math.floor(now / range) * range + low;
+      // The clock wraps every 35 years; the nearest time is meant.
+      return [candidate - range, candidate, candidate + range].reduce((best, time) =>
+        Math.abs(time - now) < Math.abs(best - now) ? time : best);
+    },
+  };
+
+  const tone = {
+    stream: null,
+    heardAt: null,
+    // Attaches to a stream; calling it again with the same one changes nothing.
+    start(stream) {
+      if (!stream || stream.getAudioTracks().length === 0) return false;
+      const track = stream.getAudioTracks()[0];
+      if (this.track === track) return true;
+      this.track = track;
+      this.heardAt = null;
+      this.context ??= new AudioContext({ latencyHint: 'interactive' });
+      this.context.resume();
+      this.source?.disconnect();
+      this.source = this.context.createMediaStreamSource(new MediaStream([track]));
+      this.analyser = this.context.createAnalyser();
+      this.analyser.fftSize = 16384;
+      this.analyser.smoothingTimeConstant = 0;
+      this.source.connect(this.analyser);
+      // The first audible sample, to 256 samples; a worklet would need a script that the page's policy forbids.
+      this.spotter = this.context.createScriptProcessor(256, 1, 1);
+      this.spotter.onaudioprocess = (event) => {
+        if (this.heardAt !== null) return;
+        const loud = event.inputBuffer.getChannelData(0).some((sample) => Math.abs(sample) > 0.003);
+        if (loud) this.heardAt = wall();
+      };
+      this.source.connect(this.spotter);
+      this.spotter.connect(this.context.destination);
+      return true;
+    },
+    read() {
+      if (!this.analyser) return null;
+      const { analyser, context } = this;
+      const bins = new Float32Array(analyser.frequencyBinCount);
+      analyser.getFloatFrequencyData(bins);
+      const width = context.sampleRate / analyser.fftSize;
+      let best = Math.ceil(80 / width);
+      for (let i = best; i < 4000 / width; i += 1) if (bins[i] > bins[best]) best = i;
+      const samples = new Float32Array(analyser.fftSize);
+      analyser.getFloatTimeDomainData(samples);
+      const square = samples.reduce((total, sample) => total + sample * sample, 0) / samples.length;
+      const power = (bin) => 10 ** (bins[bin] / 10);
+      let total = 0;
+      for (let i = 1; i < bins.length; i += 1) total += power(i);
+      let near = 0;
+      for (let i = Math.max(1, best - 6); i <= best + 6; i += 1) near += power(i);
+      const finite = (value, otherwise) => (Number.isFinite(value) ? value : otherwise);
+      return {
+        hz: best * width,
+        dbfs: finite(10 * Math.log10(2 * square), -200),
+        purity: finite(near / total, 0),
+      };
+    },
+  };
+
+  // What the page plays to the person: the sound element's stream, or the connection's, whichever is there first.
+  const incoming = () => {
+    const element = document.getElementById('visitor-sound');
+    if (element?.srcObject) return element.srcObject;
+    const receiver = window.doorway?.connection?.getReceivers().find((each) => each.track?.kind === 'audio');
+    return receiver ? new MediaStream([receiver.track]) : null;
+  };
+
+  const inbound = async (kind) => {
+    const report = await window.doorway?.connection?.getStats();
+    for (const entry of report?.values() ?? []) if (entry.type === 'inbound-rtp' && entry.kind === kind) return entry;
+    return null;
+  };
+
+  window.hil = { wall, clock, tone, incoming, inbound };
+}

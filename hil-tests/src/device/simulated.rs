@@ -1,0 +1,239 @@
+//! The daemon as a process on this machine.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use doorway_proto::state::Activity;
+
+use super::{Config, Panel, Status, free_port};
+use crate::case::Case;
+use crate::process::Process;
+use crate::tone::Sound;
+use crate::wait::{Look, until};
+use crate::{leaks, tools};
+
+/// How long a start may take on a loaded machine.
+const START: Duration = Duration::from_secs(15);
+
+/// A running daemon with a simulated board.
+#[derive(Debug)]
+pub struct Simulated {
+    process: Process,
+    config_path: PathBuf,
+    log: PathBuf,
+    recording: PathBuf,
+    page: String,
+    local: String,
+    http: reqwest::Client,
+    baseline: leaks::Held,
+}
+
+impl Simulated {
+    /// Starts a daemon with `config` on ports of its own and waits until it is ready to ring.
+    ///
+    /// A `companion.connect` in `config` is honoured; else the companion runs inside the daemon.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn start(case: &Case, config: Config) -> Result<Self> {
+        let local = format!("127.0.0.1:{}", free_port()?);
+        let recording = case.fresh("speaker", ".wav");
+        let mut config =
+            config.with("local.listen", local.as_str()).with("sound.record", recording.to_string_lossy().as_ref());
+        let page = match config.text("companion.connect") {
+            Some(url) => url.replace("ws://", "http://").trim_end_matches("ws").to_owned(),
+            None => {
+                let listen = format!("127.0.0.1:{}", free_port()?);
+                config = config.with("companion.listen", listen.as_str());
+                format!("http://{listen}/")
+            }
+        };
+        let config_path = case.fresh("doorwayd", ".toml");
+        config.write(&config_path)?;
+        let log = config_path.with_extension("log");
+        let http = local_http()?;
+        let process = spawn(&config_path, &log)?;
+        let baseline = leaks::Held::default();
+        let local = format!("http://{local}");
+        let mut device = Self { process, config_path, log, recording, page, local, http, baseline };
+        device.wait_until_ready().await?;
+        device.baseline = leaks::Held::by(&device.status().await?)?;
+        Ok(device)
+    }
+
+    /// Runs the daemon with `config` where it is expected to end by itself at once, and returns its exit code and
+    /// what it printed.
+    ///
+    /// # Errors
+    /// When it goes on running.
+    pub fn run_to_its_end(case: &Case, config: &Config) -> Result<(Option<i32>, String)> {
+        let config_path = case.fresh("doorwayd", ".toml");
+        config.write(&config_path)?;
+        let mut process = spawn(&config_path, &config_path.with_extension("log"))?;
+        let status = process.wait(START)?;
+        Ok((status.code(), process.log()))
+    }
+
+    /// The address of the page.
+    pub fn page(&self) -> &str {
+        &self.page
+    }
+
+    /// The address of the WebSocket.
+    pub fn socket(&self) -> String {
+        format!("{}ws", self.page.replace("http://", "ws://"))
+    }
+
+    /// The daemon's process.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Its configuration file.
+    pub fn config_path(&self) -> &Path {
+        &self.config_path
+    }
+
+    /// Everything that it logged.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// What it says of itself.
+    ///
+    /// # Errors
+    /// When it does not answer, or not as agreed.
+    pub async fn status(&self) -> Result<Status> {
+        let answer = self.http.get(format!("{}/status", self.local)).send().await;
+        let text = answer.context("asking for the status")?.error_for_status()?.text().await?;
+        serde_json::from_str(&text).with_context(|| format!("reading the status {text}"))
+    }
+
+    /// Its metrics as Prometheus reads them.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn metrics(&self) -> Result<String> {
+        let answer = self.http.get(format!("{}/metrics", self.local)).send().await;
+        Ok(answer.context("asking for the metrics")?.error_for_status()?.text().await?)
+    }
+
+    /// The simulated board.
+    pub fn panel(&self) -> Panel {
+        Panel::new(self.http.clone(), self.local.clone())
+    }
+
+    /// What the speaker played in the last `seconds`.
+    ///
+    /// # Errors
+    /// When nothing was recorded.
+    pub fn speaker(&self, seconds: f64) -> Result<Sound> {
+        Ok(Sound::read(&self.recording)?.last(seconds))
+    }
+
+    /// Presses the call button.
+    ///
+    /// # Errors
+    /// When the daemon does not take it.
+    pub async fn press(&self) -> Result<()> {
+        self.panel().press("call").await
+    }
+
+    /// Waits until the daemon does `activity`.
+    ///
+    /// # Errors
+    /// When it does something else for too long.
+    pub async fn wait_for(&self, activity: Activity, within: Duration) -> Result<Status> {
+        self.wait_until(&format!("the station is {activity:?}"), within, |status| status.activity == activity).await
+    }
+
+    /// Waits until the status fulfils `condition`.
+    ///
+    /// # Errors
+    /// When it does not for too long.
+    pub async fn wait_until(
+        &self,
+        what: &str,
+        within: Duration,
+        mut condition: impl FnMut(&Status) -> bool,
+    ) -> Result<Status> {
+        until(what, within, async || {
+            let status = self.status().await?;
+            let seen = format!("{:?}, {:?}, {:?}", status.activity, status.call, status.resources);
+            Ok(Look::when(condition(&status), status, seen))
+        })
+        .await
+    }
+
+    /// Waits until it is idle and holds no more than right after its start.
+    ///
+    /// # Errors
+    /// When something is left; the error lists it.
+    pub async fn nothing_is_left(&self) -> Result<()> {
+        self.wait_for(Activity::Idle, Duration::from_secs(10)).await?;
+        until("nothing of the call is left", Duration::from_secs(20), async || {
+            let held = leaks::Held::by(&self.status().await?)?;
+            let left = held.beyond(&self.baseline);
+            Ok(Look::when(left.is_empty(), (), left.join("\n")))
+        })
+        .await
+    }
+
+    /// Kills the daemon as a power cut does.
+    ///
+    /// # Errors
+    /// When it survives.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.kill()
+    }
+
+    /// Stops it as the service manager does and expects a clean end.
+    ///
+    /// # Errors
+    /// When it does not end in time, or not with exit code 0.
+    pub fn stop(&mut self) -> Result<()> {
+        let status = self.process.terminate(Duration::from_secs(5))?;
+        ensure!(status.success(), "the daemon was asked to end and ended with {status}");
+        Ok(())
+    }
+
+    /// Starts it again with the same configuration and ports.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn start_again(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process = spawn(&self.config_path, &self.log)?;
+        self.wait_until_ready().await?;
+        self.baseline = leaks::Held::by(&self.status().await?)?;
+        Ok(())
+    }
+
+    async fn wait_until_ready(&mut self) -> Result<()> {
+        let process = &mut self.process;
+        let (http, url) = (&self.http, format!("{}/status", self.local));
+        until("the daemon is ready to ring", START, async || {
+            if let Some(status) = process.exited()? {
+                return Ok(Look::NotYet(format!("it ended with {status}: {}", process.log())));
+            }
+            let text = http.get(&url).send().await?.error_for_status()?.text().await?;
+            let status: Status = serde_json::from_str(&text).with_context(|| format!("reading {text}"))?;
+            Ok(Look::when(status.companion.connected, (), "the station is not in its room yet"))
+        })
+        .await
+    }
+}
+
+fn spawn(config: &Path, log: &Path) -> Result<Process> {
+    let mut command = Command::new(tools::doorwayd()?);
+    command.arg("run").arg("--config").arg(config);
+    Process::start("doorwayd", command, log)
+}
+
+/// One connection per request: a kept one would count as a socket of the daemon.
+fn local_http() -> Result<reqwest::Client> {
+    let builder = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(Duration::from_secs(5));
+    builder.build().context("making the HTTP client")
+}

@@ -1,0 +1,84 @@
+//! The measurements behind `make figures`: one JSON line per figure on standard output, progress on standard error.
+//!
+//! Each module measures what its name says with a daemon, a browser or receivers of its own, and hands [`Line`]s to
+//! the [`Report`].
+
+mod answer;
+mod companion;
+mod cpu;
+mod loss;
+mod picture;
+mod recording;
+mod report;
+mod ring;
+
+use anyhow::Result;
+
+pub use report::{Line, Report};
+
+/// A group of figures that are measured in one go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// `press_to_ring_ms`, `press_to_picture_ms`.
+    Ring,
+    /// `answer_to_sound_page_ms`, `answer_to_sound_station_ms`.
+    Answer,
+    /// `source_to_canvas_360p_ms`, `source_to_canvas_720p_ms`.
+    Picture,
+    /// `loss_N_frames_decoded_pct`, `loss_N_audio_concealed_pct`.
+    Loss,
+    /// `cpu_no_encoder_N_peers_s_per_min`, `rss_…_mb`.
+    Cpu,
+    /// `companion_idle_client_kb`.
+    Companion,
+}
+
+impl Group {
+    /// All of them, in the order in which they are measured: what needs a quiet machine most comes first.
+    pub const ALL: [Self; 6] = [Self::Cpu, Self::Companion, Self::Ring, Self::Answer, Self::Picture, Self::Loss];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ring => "ring",
+            Self::Answer => "answer",
+            Self::Picture => "picture",
+            Self::Loss => "loss",
+            Self::Cpu => "cpu",
+            Self::Companion => "companion",
+        }
+    }
+
+    /// Measures it.
+    ///
+    /// # Errors
+    /// When something did not work at all; a figure that misses its bar is no error.
+    pub async fn measure(self, report: &mut Report, effort: Effort) -> Result<()> {
+        match self {
+            Self::Ring => ring::measure(report, effort).await,
+            Self::Answer => answer::measure(report, effort).await,
+            Self::Picture => picture::measure(report, effort).await,
+            Self::Loss => loss::measure(report, effort).await,
+            Self::Cpu => cpu::measure(report, effort).await,
+            Self::Companion => companion::measure(report, effort).await,
+        }
+    }
+}
+
+/// How long to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// For publishing.
+    Full,
+    /// To see that the measurement works; its figures are no figures.
+    Quick,
+}
+
+impl Effort {
+    pub(crate) fn pick<T>(self, full: T, quick: T) -> T {
+        match self {
+            Self::Full => full,
+            Self::Quick => quick,
+        }
+    }
+}

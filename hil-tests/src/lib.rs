@@ -1,0 +1,30 @@
+//! Black-box tests of a whole Doorway device, and the tools that they are made of.
+//!
+//! A case starts a device, opens real browsers on its page, presses its buttons and measures what a person would
+//! see and hear: the clock in the picture, the tone in the sound, the relay that moves. Nothing here looks into the
+//! daemon's code; it knows its configuration, its local endpoint, the page's hooks and the messages of
+//! `doorway-proto`.
+//!
+//! - [`case`]: the frame around every case: one at a time, a folder of its own, logs and screenshots when it fails.
+//! - [`device`]: the kinds of device. So far one, `simulated`: the daemon as a process on this machine.
+//! - [`browser`]: Chromium, its page and what is measured inside it.
+//! - [`scene`]: the openings that most cases begin with.
+//! - [`peer`]: clients without a browser: a raw WebSocket, and a small WebRTC receiver.
+//! - [`leaks`], [`tone`], [`wait`], [`process`]: what all of them use.
+//! - [`figures`]: the measurements behind `make figures`.
+//!
+//! A missing tool is an error that names its remedy, never a pass.
+
+pub mod browser;
+pub mod case;
+pub mod device;
+pub mod figures;
+pub mod leaks;
+pub mod peer;
+pub mod process;
+pub mod scene;
+pub mod tone;
+pub mod tools;
+pub mod wait;
+
+mod os;

@@ -1,0 +1,60 @@
+//! The few calls of the operating system that the standard library does not offer, so that `unsafe` stays here.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// Sends `signal` to one process.
+///
+/// # Errors
+/// When there is no such process, or it is not ours.
+pub(crate) fn signal(pid: u32, signal: i32) -> io::Result<()> {
+    let pid = i32::try_from(pid).map_err(io::Error::other)?;
+    // SAFETY: kill takes two integers and touches no memory of ours.
+    if unsafe { libc::kill(pid, signal) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Makes the child die with us, however we die, and puts it into a process group of its own so that a Ctrl-C at the
+/// terminal reaches it through us and not before.
+pub(crate) fn bind_to_us(command: &mut Command) {
+    command.process_group(0);
+    // SAFETY: the closure runs between fork and exec and only calls prctl, which is async-signal-safe.
+    unsafe {
+        command.pre_exec(|| {
+            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0 {
+                Ok(())
+            } else {
+                Err(io::Error::last_os_error())
+            }
+        });
+    }
+}
+
+/// Raises the limit of open files of this process and its children as far as it goes.
+///
+/// Returns how many files may be open now.
+///
+/// # Errors
+/// When the limit can't be read.
+pub(crate) fn raise_open_files() -> io::Result<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid rlimit for both calls.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        limit.rlim_cur = limit.rlim_max;
+        if libc::setrlimit(libc::RLIMIT_NOFILE, &limit) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(limit.rlim_cur)
+}
+
+/// How many clock ticks a second of CPU time has in `/proc/PID/stat`.
+pub(crate) fn ticks_per_second() -> f64 {
+    // SAFETY: sysconf takes an integer and touches no memory of ours.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    if ticks > 0 { ticks as f64 } else { 100.0 }
+}

@@ -1,0 +1,85 @@
+//! Where the programs are that a case starts; each missing one is an error with its remedy.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// The daemon: `DOORWAYD`, or what was built beside this program.
+///
+/// # Errors
+/// When there is none.
+pub fn doorwayd() -> Result<PathBuf> {
+    ours("doorwayd", "DOORWAYD")
+}
+
+/// The companion on its own: `DOORWAY_SIGNALING`, or what was built beside this program.
+///
+/// # Errors
+/// When there is none.
+pub fn doorway_signaling() -> Result<PathBuf> {
+    ours("doorway-signaling", "DOORWAY_SIGNALING")
+}
+
+/// Chromium: `CHROMIUM`, or the first of its usual names in `PATH`.
+///
+/// # Errors
+/// When there is none.
+pub fn chromium() -> Result<PathBuf> {
+    foreign("CHROMIUM", &["chromium", "chromium-browser", "google-chrome", "chrome"])
+}
+
+/// Chromium's WebDriver: `CHROMEDRIVER`, or `chromedriver` in `PATH`.
+///
+/// # Errors
+/// When there is none.
+pub fn chromedriver() -> Result<PathBuf> {
+    foreign("CHROMEDRIVER", &["chromedriver"])
+}
+
+/// GStreamer's command line, which makes the recordings that need no encoder later.
+///
+/// # Errors
+/// When there is none.
+pub fn gst_launch() -> Result<PathBuf> {
+    foreign("GST_LAUNCH", &["gst-launch-1.0"])
+}
+
+fn ours(name: &str, variable: &str) -> Result<PathBuf> {
+    if let Some(path) = env::var_os(variable) {
+        return existing(PathBuf::from(path), variable);
+    }
+    // A test runs from target/PROFILE/deps, the figures from target/PROFILE.
+    let this = env::current_exe().context("finding the folder of this program")?;
+    let found = this.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.with_context(|| {
+        format!(
+            "there is no {name} beside {}: build it first with `cargo build -p {}`, or say where it is in {variable}",
+            this.display(),
+            if name == "doorwayd" { "doorwayd" } else { "doorway-signaling" },
+        )
+    })
+}
+
+fn foreign(variable: &str, names: &[&str]) -> Result<PathBuf> {
+    if let Some(path) = env::var_os(variable) {
+        return existing(PathBuf::from(path), variable);
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&path)
+        .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
+        .find(|candidate| candidate.is_file());
+    match found {
+        Some(path) => Ok(path),
+        None => bail!("{} is not in PATH: `make test` installs it, or say where it is in {variable}", names[0]),
+    }
+}
+
+fn existing(path: PathBuf, variable: &str) -> Result<PathBuf> {
+    if Path::is_file(&path) {
+        // The child may run in another folder.
+        path.canonicalize().with_context(|| format!("resolving {}", path.display()))
+    } else {
+        bail!("{variable} names {}, which is no file", path.display())
+    }
+}

@@ -1,0 +1,82 @@
+//! The companion as a process of its own, which may go while a call is on.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use doorway_proto::state::Activity;
+use hil_tests::browser::View;
+use hil_tests::case::case;
+use hil_tests::device::{Companion, Config};
+use hil_tests::scene::{SOON, STATION_HZ, Scene};
+
+const CASE: Duration = Duration::from_secs(120);
+
+#[test]
+fn a_call_goes_on_while_the_companion_is_restarted_and_the_next_one_works() {
+    case(CASE, async |case| {
+        let mut companion = Companion::start(case, &[]).await?;
+        let config = Config::default().with("companion.connect", companion.socket().as_str());
+        let scene = Scene::talking(case, config).await?;
+        companion.stop()?;
+        scene.device.wait_until("the station notices", SOON, |status| !status.companion.connected).await?;
+        // Long enough for any deadline that wrongly belongs to the companion.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        scene.page.picture_moves(30, SOON).await?;
+        scene.page.hears(STATION_HZ, SOON).await?;
+        scene.page.wait_view(View::InCall, SOON).await?;
+        companion.start_again().await?;
+        scene
+            .device
+            .wait_until("the station is back", Duration::from_secs(15), |status| status.companion.connected)
+            .await?;
+        scene.page.wait_online(Duration::from_secs(15)).await?;
+        scene.page.picture_moves(30, SOON).await?;
+        ensure!(scene.device.status().await?.activity == Activity::InCall, "the call ended with the restart");
+        scene.page.click("#hang-up").await?;
+        scene.device.wait_for(Activity::Idle, SOON).await?;
+        scene.device.wait_until("the station sees the page", SOON, |status| status.companion.clients == 1).await?;
+        scene.talk().await?;
+        scene.page.click("#hang-up").await?;
+        scene.leave_nothing().await?;
+        companion.stop()
+    });
+}
+
+#[test]
+fn a_call_is_hung_up_while_the_companion_is_away() {
+    case(CASE, async |case| {
+        let mut companion = Companion::start(case, &[]).await?;
+        let config = Config::default().with("companion.connect", companion.socket().as_str());
+        let scene = Scene::talking(case, config).await?;
+        companion.stop()?;
+        scene.device.wait_until("the station notices", SOON, |status| !status.companion.connected).await?;
+        scene.page.click("#hang-up").await?;
+        scene.device.wait_for(Activity::Idle, SOON).await?;
+        companion.start_again().await?;
+        scene.page.wait_online(Duration::from_secs(15)).await?;
+        scene
+            .device
+            .wait_until("the station is back", Duration::from_secs(15), |status| status.companion.clients == 1)
+            .await?;
+        scene.ring().await?;
+        scene.page.click("#decline").await?;
+        scene.leave_nothing().await?;
+        companion.stop()
+    });
+}
+
+#[test]
+fn a_daemon_that_is_killed_replaces_its_ghost_at_the_companion() {
+    case(CASE, async |case| {
+        let mut companion = Companion::start(case, &[]).await?;
+        let config = Config::default().with("companion.connect", companion.socket().as_str());
+        let mut scene = Scene::quiet(case, config).await?;
+        scene.device.kill()?;
+        scene.device.start_again().await?;
+        scene.device.wait_until("the station sees the page", SOON, |status| status.companion.clients == 1).await?;
+        scene.talk().await?;
+        scene.page.click("#hang-up").await?;
+        scene.leave_nothing().await?;
+        companion.stop()
+    });
+}

@@ -1,0 +1,188 @@
+//! From the press to a page that rings.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use doorway_proto::state::Activity;
+use hil_tests::browser::{Browser, Page, View};
+use hil_tests::case::case;
+use hil_tests::device::{Config, Simulated, Step};
+use hil_tests::scene::{SOON, STATION_HZ, Scene};
+use hil_tests::wait::{Look, throughout};
+
+const CASE: Duration = Duration::from_secs(90);
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// How often the page was rung since it was loaded.
+async fn rings(page: &Page) -> Result<u64> {
+    let count = page.run("return performance.getEntriesByName('doorway:ring', 'mark').length", vec![]).await?;
+    Ok(count.as_u64().unwrap_or_default())
+}
+
+#[test]
+fn a_press_rings_and_the_visitor_moves_in_the_page_before_anybody_answers() {
+    case(CASE, async |case| {
+        let scene = Scene::quiet(case, Config::default()).await?;
+        scene.device.press().await?;
+        scene.page.wait_view(View::Ringing, SOON).await?;
+        scene.page.picture_moves(15, SOON).await?;
+        let status = scene.device.status().await?;
+        ensure!(status.activity == Activity::Ringing, "{:?}", status.activity);
+        ensure!(status.marks.receipts == 1, "one page rings, {} receipts came", status.marks.receipts);
+        let call = status.call.ok_or_else(|| anyhow::anyhow!("it rings without a call"))?;
+        ensure!(call.talker.is_none(), "{call:?}");
+        // Seeing is not hearing: nobody listens to a visitor who was not answered.
+        let tone = scene.page.tone().await?;
+        ensure!(tone.is_none_or(|tone| !tone.is_tone(STATION_HZ)), "the visitor is heard already: {tone:?}");
+        ensure!(scene.page.unreadable_frames().await? < 5, "{}", scene.page.summary().await?);
+        scene.page.click("#decline").await?;
+        scene.leave_nothing().await
+    });
+}
+
+#[test]
+fn two_pages_ring_one_answers_and_the_other_is_told() {
+    case(CASE, async |case| {
+        let device = Simulated::start(case, Config::default()).await?;
+        let kitchen = Browser::start(case).await?;
+        let kitchen_page = kitchen.open_online(&format!("{}?name=Kitchen", device.page())).await?;
+        let study = Browser::start(case).await?;
+        let study_page = study.open_online(&format!("{}?name=Study", device.page())).await?;
+        device.wait_until("both pages are here", SOON, |status| status.companion.clients == 2).await?;
+        device.press().await?;
+        kitchen_page.wait_view(View::Ringing, SOON).await?;
+        study_page.wait_view(View::Ringing, SOON).await?;
+        kitchen_page.picture_moves(3, SOON).await?;
+        study_page.picture_moves(3, SOON).await?;
+        device.wait_until("both confirmed", SOON, |status| status.marks.receipts == 2).await?;
+        let scene = Scene::with(device, study, study_page).await?;
+        scene.answer().await?;
+        kitchen_page.wait_view(View::Ended, SOON).await?;
+        kitchen_page.wait_reason("answered_elsewhere", SOON).await?;
+        scene.page.hears(STATION_HZ, SOON).await?;
+        let alone = scene.device.wait_until("one peer is left", SOON, |status| status.resources.peers == 1);
+        alone.await?;
+        scene.page.click("#hang-up").await?;
+        kitchen.close().await?;
+        scene.leave_nothing().await
+    });
+}
+
+#[test]
+fn a_page_that_declines_stops_ringing_and_the_others_ring_on() {
+    case(CASE, async |case| {
+        let device = Simulated::start(case, Config::default()).await?;
+        let kitchen = Browser::start(case).await?;
+        let kitchen_page = kitchen.open_online(device.page()).await?;
+        let study = Browser::start(case).await?;
+        let study_page = study.open_online(device.page()).await?;
+        device.wait_until("both pages are here", SOON, |status| status.companion.clients == 2).await?;
+        device.press().await?;
+        kitchen_page.wait_view(View::Ringing, SOON).await?;
+        study_page.wait_view(View::Ringing, SOON).await?;
+        kitchen_page.click("#decline").await?;
+        kitchen_page.wait_reason("declined", SOON).await?;
+        study_page.picture_moves(10, SOON).await?;
+        ensure!(device.status().await?.activity == Activity::Ringing, "one declined and nobody is rung any more");
+        let scene = Scene::with(device, study, study_page).await?;
+        scene.page.click("#decline").await?;
+        scene.page.wait_reason("declined", SOON).await?;
+        kitchen.close().await?;
+        scene.leave_nothing().await
+    });
+}
+
+#[test]
+fn a_ring_that_nobody_answers_ends_by_itself() {
+    case(CASE, async |case| {
+        let scene = Scene::ringing(case, Config::default().with("call.ring_timeout", "3 s")).await?;
+        scene.page.wait_reason("ring_timeout", SOON).await?;
+        scene.device.wait_for(Activity::Idle, SOON).await?;
+        // The next visitor is not worse off.
+        scene.ring().await?;
+        scene.page.click("#decline").await?;
+        scene.leave_nothing().await
+    });
+}
+
+#[test]
+fn a_page_that_is_opened_while_it_rings_rings_too() {
+    case(CASE, async |case| {
+        let scene = Scene::ringing(case, Config::default()).await?;
+        let late = Browser::start(case).await?;
+        let late_page = late.open_online(scene.device.page()).await?;
+        late_page.wait_view(View::Ringing, SOON).await?;
+        late_page.picture_moves(3, SOON).await?;
+        scene.answer().await?;
+        late_page.wait_reason("answered_elsewhere", SOON).await?;
+        late.close().await?;
+        scene.page.click("#hang-up").await?;
+        scene.leave_nothing().await
+    });
+}
+
+#[test]
+fn ten_quick_presses_ring_once() {
+    case(CASE, async |case| {
+        let scene = Scene::quiet(case, Config::default()).await?;
+        let presses: Vec<_> = (0..10).flat_map(|_| [Step::down(ms(60)), Step::up(ms(70))]).collect();
+        scene.device.panel().play("call", &presses).await?;
+        scene.page.wait_view(View::Ringing, SOON).await?;
+        let call = scene.device.status().await?.call.map(|call| call.id);
+        scene.page.picture_moves(60, SOON).await?;
+        let status = scene.device.status().await?;
+        ensure!(status.call.as_ref().map(|call| &call.id) == call.as_ref(), "another call: {:?}", status.call);
+        ensure!(rings(&scene.page).await? == 1, "the page was rung {} times", rings(&scene.page).await?);
+        scene.page.click("#decline").await?;
+        // Presses that are left over must not ring again by themselves.
+        throughout("idle", ms(2000), async || {
+            let status = scene.device.status().await?;
+            let idle = status.activity == Activity::Idle
+                || status.activity == Activity::Ringing && status.call.as_ref().map(|call| &call.id) == call.as_ref();
+            Ok(Look::when(idle, (), format!("{:?} {:?}", status.activity, status.call)))
+        })
+        .await?;
+        scene.leave_nothing().await
+    });
+}
+
+#[test]
+fn a_contact_that_bounces_or_picks_up_noise_does_not_ring() {
+    case(CASE, async |case| {
+        let scene = Scene::quiet(case, Config::default()).await?;
+        let noise: Vec<_> = (0..40).flat_map(|_| [Step::down(ms(4)), Step::up(ms(11))]).collect();
+        scene.device.panel().play("call", &noise).await?;
+        throughout("idle", ms(1500), async || {
+            let status = scene.device.status().await?;
+            Ok(Look::when(status.activity == Activity::Idle, (), format!("{:?}", status.activity)))
+        })
+        .await?;
+        scene.leave_nothing().await
+    });
+}
+
+#[test]
+fn a_button_held_for_a_minute_rings_once_shows_a_fault_and_works_again_after() {
+    case(Duration::from_secs(150), async |case| {
+        let scene = Scene::quiet(case, Config::default().with("call.ring_timeout", "4 s")).await?;
+        scene.device.panel().play("call", &[Step::down(ms(60_000)), Step::up(ms(0))]).await?;
+        scene.page.wait_view(View::Ringing, SOON).await?;
+        scene.page.wait_reason("ring_timeout", SOON).await?;
+        let stuck = scene.device.wait_until("the stuck button is a fault", Duration::from_secs(40), |status| {
+            status.faults.iter().any(|fault| fault.contains("call") || fault.contains("Front door"))
+        });
+        stuck.await?;
+        ensure!(scene.device.panel().state().await?.indicator == "fault", "{:?}", scene.device.panel().state().await?);
+        ensure!(scene.device.status().await?.activity == Activity::Idle, "a held button rings again");
+        let released =
+            scene.device.wait_until("the fault is over", Duration::from_secs(40), |status| status.faults.is_empty());
+        released.await?;
+        ensure!(rings(&scene.page).await? == 1, "the page was rung {} times", rings(&scene.page).await?);
+        scene.ring().await?;
+        scene.page.click("#decline").await?;
+        scene.leave_nothing().await
+    });
+}

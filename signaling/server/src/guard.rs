@@ -1,0 +1,177 @@
+//! What is checked of every request before it is answered, and the headers that every answer carries.
+//!
+//! A page of somebody else's in the same browser must not reach the companion: neither by opening a WebSocket to it
+//! (browsers allow that across sites; the `Origin` gives it away) nor by giving its own name the companion's loopback
+//! address (DNS rebinding; the `Host` gives it away).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_SECURITY_POLICY, HOST, HeaderName, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::debug;
+
+const HEADERS: [(HeaderName, HeaderValue); 6] = [
+    (
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+             media-src 'self' blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; \
+             base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
+    ),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static(
+            "microphone=(self), camera=(), geolocation=(), display-capture=(), payment=(), usb=(), serial=(), hid=(), \
+             midi=()",
+        ),
+    ),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+];
+
+/// The names under which the companion answers.
+pub(crate) struct Guard {
+    loopback_only: bool,
+    hosts: Vec<String>,
+}
+
+/// The middleware around all routes.
+pub(crate) async fn protect(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let mut response = match guard.check_host(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    };
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+impl Guard {
+    pub(crate) fn new(listen: IpAddr, hosts: Vec<String>) -> Self {
+        Self { loopback_only: listen.to_canonical().is_loopback(), hosts }
+    }
+
+    /// Whether a browser may open a WebSocket: only from a page that came from here. Other programs send no origin.
+    pub(crate) fn check_origin(&self, headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
+        let mut origins = headers.get_all(ORIGIN).iter();
+        let Some(origin) = origins.next() else { return Ok(()) };
+        let from_here = origins.next().is_none()
+            && origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok()).is_some_and(|origin| {
+                authority(headers, HOST).is_some_and(|host| is_same_site(&origin, &host)) || self.is_ours(origin.host())
+            });
+        if from_here {
+            return Ok(());
+        }
+        debug!("a WebSocket of another site's page was refused");
+        Err((StatusCode::FORBIDDEN, "This page came from another site than the companion: open the companion's own.\n"))
+    }
+
+    fn check_host(&self, headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
+        if !self.loopback_only {
+            return Ok(());
+        }
+        let Some(host) = authority(headers, HOST) else {
+            return Err((StatusCode::BAD_REQUEST, "The request names no host.\n"));
+        };
+        if is_this_machine(host.host()) || self.is_ours(Some(host.host())) {
+            return Ok(());
+        }
+        Err((
+            StatusCode::MISDIRECTED_REQUEST,
+            "The companion answers on this machine only: open it as localhost, or name its host in its settings.\n",
+        ))
+    }
+
+    fn is_ours(&self, host: Option<&str>) -> bool {
+        host.is_some_and(|host| self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host)))
+    }
+}
+
+fn authority(headers: &HeaderMap, name: HeaderName) -> Option<Authority> {
+    headers.get(name)?.to_str().ok()?.parse().ok()
+}
+
+fn is_same_site(origin: &Uri, host: &Authority) -> bool {
+    let default_port = match origin.scheme_str() {
+        Some("http") => 80,
+        Some("https") => 443,
+        Some(_) | None => return false,
+    };
+    let (Some(name), port) = (origin.host(), origin.port_u16().unwrap_or(default_port)) else { return false };
+    name.eq_ignore_ascii_case(host.host()) && port == host.port_u16().unwrap_or(default_port)
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    host == "localhost" || host.ends_with(".localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(host: &str, origin: Option<&str>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, host.parse().unwrap());
+        if let Some(origin) = origin {
+            headers.insert(ORIGIN, origin.parse().unwrap());
+        }
+        headers
+    }
+
+    fn guard(listen: &str) -> Guard {
+        Guard::new(listen.parse().unwrap(), vec!["door.example.org".to_owned()])
+    }
+
+    #[test]
+    fn a_websocket_is_opened_by_our_own_page_only() {
+        let guard = guard("127.0.0.1");
+        let taken = |host, origin| guard.check_origin(&headers(host, Some(origin))).is_ok();
+        assert!(guard.check_origin(&headers("localhost:8080", None)).is_ok());
+        assert!(taken("localhost:8080", "http://localhost:8080"));
+        assert!(taken("LOCALHOST:8080", "http://localhost:8080"));
+        assert!(taken("192.0.2.1", "http://192.0.2.1"));
+        assert!(taken("192.0.2.1:443", "https://192.0.2.1"));
+        assert!(taken("[::1]:8080", "http://[::1]:8080"));
+        assert!(taken("127.0.0.1:8080", "https://door.example.org"), "a proxy may change the host");
+        assert!(!taken("localhost:8080", "http://localhost:3000"), "another program of this machine");
+        assert!(!taken("localhost:8080", "https://evil.example"));
+        assert!(!taken("localhost:8080", "https://localhost"));
+        for nonsense in ["null", "", "localhost:8080", "file:///", "ftp://localhost:8080", "http://"] {
+            assert!(!taken("localhost:8080", nonsense), "{nonsense}");
+        }
+        let mut two = headers("localhost:8080", Some("http://localhost:8080"));
+        two.append(ORIGIN, "https://evil.example".parse().unwrap());
+        assert!(guard.check_origin(&two).is_err());
+    }
+
+    #[test]
+    fn on_loopback_only_names_of_this_machine_are_answered() {
+        let guard = guard("::1");
+        for ours in [
+            "localhost",
+            "localhost:8080",
+            "a.localhost:1",
+            "127.0.0.1:8080",
+            "127.1.2.3",
+            "[::1]:8080",
+            "door.example.org",
+        ] {
+            assert!(guard.check_host(&headers(ours, None)).is_ok(), "{ours}");
+        }
+        for theirs in ["evil.example", "localhost.evil.example:8080", "192.0.2.1:8080", "127.0.0.1.evil.example", ""] {
+            assert!(guard.check_host(&headers(theirs, None)).is_err(), "{theirs}");
+        }
+        assert!(guard.check_host(&HeaderMap::new()).is_err());
+        assert!(self::guard("0.0.0.0").check_host(&headers("intercom.lan", None)).is_ok());
+    }
+}

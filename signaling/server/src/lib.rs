@@ -1,0 +1,28 @@
+//! The companion: brings stations and clients together and serves the page. It passes offers, answers and
+//! candidates on; it never sees media.
+//!
+//! [`Companion::bind`] takes the port, [`Companion::handle`] lets a station of the same process come in without a
+//! socket, [`Companion::run`] serves until it is told to stop. Everything that decides is in
+//! [`doorway_proto::rooms`]; this crate owns the sockets and the clock.
+//!
+//! - `/ws`: the WebSocket of [`doorway_proto::signaling`]
+//! - `/healthz`: `ok`
+//! - everything else: the page, embedded into the binary
+//!
+//! Metrics are recorded with the `metrics` facade: install a recorder before [`Companion::bind`].
+
+mod companion;
+mod connection;
+mod gate;
+mod guard;
+mod hub;
+mod local;
+mod numbers;
+mod outbox;
+mod page;
+mod settings;
+
+pub use companion::{Companion, Handle, Status};
+pub use local::LocalStation;
+pub use page::asset;
+pub use settings::{BindError, Secret, Settings, SettingsError};

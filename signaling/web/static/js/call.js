@@ -1,0 +1,281 @@
+// What a call is at this moment, and what follows from what happens to it. Pure: no clock, no socket, no element.
+//
+// `step` takes a call and an event and returns the call that follows with what has to be done. `deadlines` says which
+// time limits belong to a call as it is: whoever runs it starts those that are new and drops those that are gone, so
+// that no state can be forgotten with a timer still on its way.
+
+/** @typedef {import('../../types/messages').Button} Button */
+/** @typedef {import('../../types/messages').EndReason} EndReason */
+
+/**
+ * `requested`: a watch was asked for. `answering`: the click was made, the station has not confirmed it.
+ * @typedef {'requested'|'ringing'|'answering'|'talking'|'watching'|'over'} Phase
+ */
+/** @typedef {'none'|'connecting'|'connected'|'reconnecting'|'failed'} Media */
+/** @typedef {EndReason|'station_gone'|'closed'} Reason `closed`: the person here closed a watch. */
+
+/**
+ * @typedef {object} Call
+ * @property {Phase} phase
+ * @property {string|null} id - null until the station has named the watch
+ * @property {string} station
+ * @property {Button|null} button - what the visitor pressed; null in a watch
+ * @property {number} rings - how many times it rang, a repeated ring renews its deadline
+ * @property {number} timeoutMs - how long it rings
+ * @property {Media} media
+ * @property {boolean} channel - the data channel is open
+ * @property {boolean} reachable - the companion and the station behind it can be reached
+ * @property {boolean} asked - `accept` has been repeated
+ * @property {boolean} talked - it got as far as talking
+ * @property {Reason|null} reason - why it is over
+ */
+
+/**
+ * @typedef {(
+ *   | {type: 'rung', button: Button, offer: string|null, timeoutMs: number}
+ *   | {type: 'offered', id: string, offer: string}
+ *   | {type: 'accept'} | {type: 'decline'} | {type: 'hang_up'}
+ *   | {type: 'accepted'} | {type: 'ended', reason: Reason}
+ *   | {type: 'media', media: Media} | {type: 'channel', open: boolean}
+ *   | {type: 'reachable', reachable: boolean}
+ *   | {type: 'station_idle'}
+ *   | {type: 'deadline', name: DeadlineName}
+ * )} Event
+ */
+
+/**
+ * @typedef {(
+ *   | {do: 'answer', offer: string}
+ *   | {do: 'send', request: 'accept'|'decline'|'hang_up'|'watch'}
+ *   | {do: 'talk'}
+ *   | {do: 'close'}
+ * )} Effect
+ */
+
+/** @typedef {'ring'|'offer'|'confirm'|'ask_again'|'lost'} DeadlineName */
+/** @typedef {{name: DeadlineName, key: string, ms: number}} Deadline a new `key` starts the time anew */
+/** @typedef {{call: Call, effects: Effect[]}} Step */
+
+/** A lost connection may come back for this long; then the call is over. */
+export const LOST_MS = 8_000;
+/** `accept` is said once more after this long, in case the way it took was dead. */
+const ASK_AGAIN_MS = 1_500;
+/** The station ends a ring by itself; this is how much later the page stops believing in it. */
+const RING_GRACE_MS = 3_000;
+
+/**
+ * @param {string} id
+ * @param {string} station
+ * @param {Button} button
+ * @param {string|null} offer
+ * @param {number} timeoutMs
+ * @returns {Step}
+ */
+export function ring(id, station, button, offer, timeoutMs) {
+  const call = { ...blank(station), phase: /** @type {Phase} */ ('ringing'), id, button, rings: 1, timeoutMs };
+  return offer === null ? only(call) : answer(call, offer);
+}
+
+/**
+ * @param {string} station
+ * @returns {Step}
+ */
+export function watch(station) {
+  return then({ ...blank(station), phase: 'requested' }, { do: 'send', request: 'watch' });
+}
+
+/**
+ * @param {Call} call
+ * @param {Event} event
+ * @returns {Step}
+ */
+export function step(call, event) {
+  if (call.phase === 'over') return only(call);
+  switch (event.type) {
+    case 'rung': return handleRung(call, event);
+    case 'offered': return handleOffered(call, event);
+    case 'accept': return handleAccept(call);
+    case 'decline': return call.phase === 'ringing' ? finish(call, 'declined', 'decline') : only(call);
+    case 'hang_up': return handleHangUp(call);
+    case 'accepted': return handleAccepted(call);
+    case 'ended': return finish(call, event.reason);
+    case 'media': return only({ ...call, media: event.media });
+    case 'channel': return only({ ...call, channel: event.open });
+    case 'reachable': return only({ ...call, reachable: event.reachable });
+    case 'station_idle':
+      // A station that says it is idle after a break was restarted: what this page still shows is a ghost.
+      return call.media === 'connected' ? only(call) : finish(call, 'connection_lost');
+    case 'deadline': return handleDeadline(call, event.name);
+  }
+}
+
+/**
+ * @param {Call} call
+ * @returns {Deadline[]}
+ */
+export function deadlines(call) {
+  switch (call.phase) {
+    case 'requested':
+      return [{ name: 'offer', key: 'offer', ms: LOST_MS }];
+    case 'ringing': {
+      /** @type {Deadline[]} */
+      const list = [{ name: 'ring', key: `ring ${call.rings}`, ms: call.timeoutMs + RING_GRACE_MS }];
+      if (call.media !== 'connected' && !call.reachable) list.push({ name: 'lost', key: 'lost', ms: LOST_MS });
+      return list;
+    }
+    case 'answering': {
+      /** @type {Deadline[]} */
+      const list = [{ name: 'confirm', key: 'confirm', ms: LOST_MS }];
+      if (!call.asked) list.push({ name: 'ask_again', key: 'ask_again', ms: ASK_AGAIN_MS });
+      return list;
+    }
+    case 'talking':
+    case 'watching':
+      return call.media === 'connected' ? [] : [{ name: 'lost', key: 'lost', ms: LOST_MS }];
+    case 'over':
+      return [];
+  }
+}
+
+/**
+ * @param {Call} call
+ * @param {{button: Button, offer: string|null, timeoutMs: number}} event
+ * @returns {Step}
+ */
+function handleRung(call, event) {
+  const { button, offer, timeoutMs } = event;
+  const rung = { ...call, button, timeoutMs, rings: call.rings + 1 };
+  switch (call.phase) {
+    case 'requested':
+    case 'watching':
+    case 'ringing': {
+      const ringing = { ...rung, phase: /** @type {Phase} */ ('ringing') };
+      return offer === null ? only(ringing) : answer(ringing, offer);
+    }
+    case 'answering':
+    case 'talking':
+      // A station that rings this page again for the call it is in has lost the connection: take the new one, unless
+      // the old one is alive.
+      return offer === null || call.media === 'connected' ? only(call) : answer(call, offer);
+    case 'over':
+      return only(call);
+  }
+}
+
+/**
+ * @param {Call} call
+ * @param {{id: string, offer: string}} event
+ * @returns {Step}
+ */
+function handleOffered(call, event) {
+  if (call.phase === 'requested') {
+    return answer({ ...call, id: event.id, phase: 'watching' }, event.offer);
+  }
+  return call.media === 'connected' ? only(call) : answer(call, event.offer);
+}
+
+/**
+ * @param {Call} call
+ * @returns {Step}
+ */
+function handleAccept(call) {
+  if (call.phase !== 'ringing' && call.phase !== 'watching') return only(call);
+  return then({ ...call, phase: 'answering', asked: false }, { do: 'send', request: 'accept' }, { do: 'talk' });
+}
+
+/**
+ * @param {Call} call
+ * @returns {Step}
+ */
+function handleAccepted(call) {
+  if (call.phase === 'talking') return only(call);
+  const talking = { ...call, phase: /** @type {Phase} */ ('talking'), talked: true };
+  return call.phase === 'answering' ? only(talking) : then(talking, { do: 'talk' });
+}
+
+/**
+ * @param {Call} call
+ * @returns {Step}
+ */
+function handleHangUp(call) {
+  switch (call.phase) {
+    case 'ringing':
+      return finish(call, 'declined', 'decline');
+    case 'requested':
+      // There is no call to hang up yet; when its offer comes, it is hung up as one that nobody here knows.
+      return finish(call, 'closed');
+    case 'watching':
+      return finish(call, 'closed', 'hang_up');
+    case 'answering':
+    case 'talking':
+      return finish(call, 'hung_up', 'hang_up');
+    case 'over':
+      return only(call);
+  }
+}
+
+/**
+ * @param {Call} call
+ * @param {DeadlineName} name
+ * @returns {Step}
+ */
+function handleDeadline(call, name) {
+  switch (name) {
+    case 'ring': return finish(call, 'ring_timeout');
+    case 'ask_again': return then({ ...call, asked: true }, { do: 'send', request: 'accept' });
+    case 'offer':
+    case 'confirm':
+    case 'lost':
+      return finish({ ...call, media: 'failed' }, 'connection_lost', call.id === null ? undefined : 'hang_up');
+  }
+}
+
+/**
+ * @param {string} station
+ * @returns {Call}
+ */
+function blank(station) {
+  return {
+    phase: 'requested', id: null, station, button: null, rings: 0, timeoutMs: 0, media: 'none', channel: false,
+    reachable: true, asked: false, talked: false, reason: null,
+  };
+}
+
+/**
+ * @param {Call} call
+ * @param {string} offer
+ * @returns {Step}
+ */
+function answer(call, offer) {
+  return then({ ...call, media: 'connecting', channel: false }, { do: 'answer', offer });
+}
+
+/**
+ * @param {Call} call
+ * @param {Reason} reason
+ * @param {'decline'|'hang_up'} [request] what the station is told
+ * @returns {Step}
+ */
+function finish(call, reason, request) {
+  const over = { ...call, phase: /** @type {Phase} */ ('over'), reason };
+  return request === undefined
+    ? then(over, { do: 'close' })
+    : then(over, { do: 'send', request }, { do: 'close' });
+}
+
+/**
+ * @param {Call} call
+ * @returns {Step}
+ */
+function only(call) {
+  return { call, effects: [] };
+}
+
+/**
+ * @param {Call} call
+ * @param {...Effect} effects
+ * @returns {Step}
+ */
+function then(call, ...effects) {
+  return { call, effects };
+}

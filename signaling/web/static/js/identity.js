@@ -1,0 +1,78 @@
+// Who this page is to the companion: an id of its own for every load, a name that people read, the shared secret.
+
+const NAME_KEY = 'doorway.name';
+const SECRET_KEY = 'doorway.secret';
+const MAX_NAME = 64;
+
+/** @typedef {{id: string, resume: string, name: string, secret: string|null}} Identity */
+
+/**
+ * Reads `?name=` and `#secret=`, keeps both, and takes the secret out of the address bar, where it would be seen,
+ * bookmarked and sent to others.
+ *
+ * @returns {Identity}
+ */
+export function readIdentity() {
+  const { name, secret } = parseAddress(location.search, location.hash);
+  if (name !== null) keep(NAME_KEY, name);
+  if (secret !== null) {
+    keep(SECRET_KEY, secret);
+    history.replaceState(history.state, '', location.pathname + location.search);
+  }
+  return {
+    ...freshIds(),
+    name: name ?? recall(NAME_KEY) ?? '',
+    secret: secret ?? recall(SECRET_KEY),
+  };
+}
+
+/** @param {string} secret */
+export function keepSecret(secret) {
+  keep(SECRET_KEY, secret);
+}
+
+/** @returns {{id: string, resume: string}} */
+export function freshIds() {
+  return { id: `page-${randomText(12)}`, resume: randomText(24) };
+}
+
+/**
+ * @param {string} search - as in `location.search`
+ * @param {string} hash - as in `location.hash`
+ */
+export function parseAddress(search, hash) {
+  const name = new URLSearchParams(search).get('name');
+  const secret = new URLSearchParams(hash.replace(/^#/, '')).get('secret');
+  return {
+    name: name === null ? null : name.trim().slice(0, MAX_NAME),
+    secret: secret === null || secret === '' ? null : secret,
+  };
+}
+
+/** @param {number} bytes */
+function randomText(bytes) {
+  return Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (b) => b.toString(16).padStart(2, '0')).join('');
+}
+
+/**
+ * Storage is a convenience here: a browser that refuses it still rings.
+ *
+ * @param {string} key
+ * @param {string} value
+ */
+function keep(key, value) {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // Kept for this load only.
+  }
+}
+
+/** @param {string} key */
+function recall(key) {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}

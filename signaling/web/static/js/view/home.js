@@ -1,0 +1,210 @@
+// Home: the doors and how they are, who called, and what this screen may do to be noticed.
+
+import { byId, clock, make, part, setAttribute, setText } from './dom.js';
+import { healthLines } from './health.js';
+import { icon } from './icons.js';
+import { locale, text } from '../strings.js';
+
+/** @typedef {import('../../../types/messages').Station} Station */
+/** @typedef {import('../history.js').Entry} Entry */
+/** @typedef {import('./notice.js').Line} Line */
+
+/**
+ * @typedef {object} HomeModel
+ * @property {import('../companion.js').Link} link
+ * @property {import('../../../types/messages').Refusal|null} refusal
+ * @property {boolean} secretTried
+ * @property {Station[]} stations
+ * @property {Entry[]} calls
+ * @property {string} screenName
+ * @property {boolean} toneBlocked
+ * @property {NotificationPermission|'unsupported'} notifications
+ */
+
+/**
+ * @typedef {object} HomeActions
+ * @property {(station: string) => void} watch
+ * @property {() => void} clearCalls
+ * @property {() => void} testTone
+ * @property {() => void} enableNotifications
+ * @property {(secret: string) => void} enter
+ */
+
+/** @type {Record<import('../history.js').Outcome, import('./icons.js').IconName>} */
+const OUTCOME_ICONS = {
+  missed: 'missed', declined: 'close', elsewhere: 'elsewhere', watched: 'eye', answered: 'answer',
+};
+
+export class HomeView {
+  #actions;
+  /** @type {Map<string, {card: HTMLLIElement, drawn: string}>} */
+  #cards = new Map();
+  #drawnCalls = '';
+
+  /** @param {HomeActions} actions */
+  constructor(actions) {
+    this.#actions = actions;
+    byId('clear-calls', HTMLButtonElement).addEventListener('click', () => actions.clearCalls());
+    byId('test-tone', HTMLButtonElement).addEventListener('click', () => actions.testTone());
+    byId('enable-notify', HTMLButtonElement).addEventListener('click', () => actions.enableNotifications());
+    const form = byId('secret', HTMLFormElement);
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      const input = byId('secret-text', HTMLInputElement);
+      actions.enter(input.value);
+      input.value = '';
+    });
+  }
+
+  /** @param {HomeModel} model */
+  render(model) {
+    const asks = model.link === 'refused' && model.refusal === 'secret';
+    setText(byId('link-text', HTMLElement), text(`link.${model.link}`));
+    setText(byId('headline', HTMLElement), asks ? text('secret.title') : headline(model));
+    const form = byId('secret', HTMLFormElement);
+    if (form.hidden === asks) {
+      form.hidden = !asks;
+      if (asks) byId('secret-text', HTMLInputElement).focus();
+    }
+    byId('secret-wrong', HTMLElement).hidden = !(asks && model.secretTried);
+    byId('no-stations', HTMLElement).hidden = asks || model.stations.length > 0;
+    this.#renderStations(model);
+    this.#renderCalls(model.calls);
+    setText(byId('screen-title', HTMLElement),
+      model.screenName === '' ? text('home.screen') : text('home.screen.named', { name: model.screenName }));
+    setText(byId('tone-state', HTMLElement), text(model.toneBlocked ? 'tone.blocked' : 'tone.ready'));
+    byId('notify-row', HTMLElement).hidden = model.notifications === 'unsupported';
+    byId('enable-notify', HTMLElement).hidden = model.notifications !== 'default';
+    if (model.notifications !== 'unsupported') {
+      setText(byId('notify-state', HTMLElement), text(`notify.${model.notifications}`));
+    }
+  }
+
+  /** @param {HomeModel} model */
+  #renderStations({ stations, link }) {
+    const list = byId('stations', HTMLUListElement);
+    for (const [id, { card }] of this.#cards) {
+      if (stations.some((station) => station.id === id)) continue;
+      card.remove();
+      this.#cards.delete(id);
+    }
+    stations.forEach((station, index) => {
+      const known = this.#cards.get(station.id);
+      const entry = known ?? { card: this.#makeCard(station.id), drawn: '' };
+      this.#cards.set(station.id, entry);
+      const drawn = JSON.stringify([station, link]);
+      if (entry.drawn !== drawn) {
+        entry.drawn = drawn;
+        drawCard(entry.card, station, link === 'online');
+      }
+      if (list.children[index] !== entry.card) list.insertBefore(entry.card, list.children[index] ?? null);
+    });
+  }
+
+  /** @param {string} id */
+  #makeCard(id) {
+    const button = make('button', 'button primary watch', icon('eye'), make('span', 'watch-text'));
+    button.type = 'button';
+    button.addEventListener('click', () => this.#actions.watch(id));
+    const card = make('li', 'card station',
+      make('span', 'station-art', icon('arch')),
+      make('div', 'station-body',
+        make('h3', 'station-name'),
+        make('p', 'station-state', make('span', 'state-dot'), make('span', 'state-text')),
+        make('ul', 'station-health')),
+      button);
+    card.dataset.station = id;
+    return card;
+  }
+
+  /** @param {Entry[]} calls */
+  #renderCalls(calls) {
+    byId('clear-calls', HTMLElement).hidden = calls.length === 0;
+    byId('no-calls', HTMLElement).hidden = calls.length > 0;
+    // The day is part of what is drawn: 'today' becomes 'yesterday' at midnight.
+    const drawn = JSON.stringify([calls, new Date().toDateString()]);
+    if (drawn === this.#drawnCalls) return;
+    this.#drawnCalls = drawn;
+    byId('calls', HTMLOListElement).replaceChildren(...calls.map(drawCall));
+  }
+}
+
+/**
+ * The notice of Home: why nothing can ring, if so.
+ *
+ * @param {HomeModel} model
+ * @returns {Line[]}
+ */
+export function homeLines({ link, refusal }) {
+  if (refusal === 'version' && link === 'refused') {
+    return [{ reason: 'version', text: text('link.version.detail'), tone: 'warn' }];
+  }
+  if (link !== 'offline') return [];
+  return refusal === 'full'
+    ? [{ reason: 'full', text: text('link.full.detail'), tone: 'wait' }]
+    : [{ reason: 'offline', text: text('link.offline.detail'), tone: 'wait' }];
+}
+
+/** @param {HomeModel} model */
+function headline({ link, stations }) {
+  const ringing = stations.find((station) => station.activity === 'ringing');
+  const talking = stations.find((station) => station.activity === 'in_call');
+  if (link !== 'online') return text('home.offline');
+  if (stations.length === 0) return text('home.none');
+  if (ringing !== undefined) return text('home.ringing', { name: ringing.name });
+  if (talking !== undefined) return text('home.in_call', { name: talking.name });
+  const hour = new Date().getHours();
+  return text(hour >= 21 || hour < 6 ? 'home.quiet.night' : 'home.quiet');
+}
+
+/**
+ * @param {HTMLLIElement} card
+ * @param {Station} station
+ * @param {boolean} online
+ */
+function drawCard(card, station, online) {
+  card.dataset.activity = station.activity;
+  card.dataset.camera = station.media.camera.state;
+  setText(part(card, '.station-name'), station.name);
+  setText(part(card, '.state-text'), text(`station.${station.activity}`));
+  part(card, '.station-health').replaceChildren(...healthLines(station.media).map((line) => {
+    const item = make('li', '', icon(line.tone === 'warn' ? 'warn' : 'close'), make('span', '', line.text));
+    item.dataset.tone = line.tone;
+    if (line.detail !== undefined) item.append(make('span', 'station-detail', line.detail));
+    return item;
+  }));
+  const button = part(card, '.watch');
+  setAttribute(button, 'disabled', online ? null : '');
+  setAttribute(button, 'aria-label', text('station.watch.label', { name: station.name }));
+  setText(part(button, '.watch-text'), text('station.watch'));
+}
+
+/** @param {Entry} entry */
+function drawCall(entry) {
+  const at = new Date(entry.at);
+  const what = entry.label === '' || entry.label === entry.name ? entry.name : `${entry.name} · ${entry.label}`;
+  const length = entry.seconds > 0 ? ` · ${clock(entry.seconds)}` : '';
+  const time = make('time', 'call-time', make('span', '', timeOf(at)), make('span', 'call-day', dayOf(at)));
+  time.dateTime = at.toISOString();
+  const item = make('li', 'call',
+    make('span', 'call-icon', icon(OUTCOME_ICONS[entry.outcome])),
+    make('div', 'call-text',
+      make('p', 'call-what', what),
+      make('p', 'call-outcome', text(`calls.${entry.outcome}`) + length)),
+    time);
+  item.dataset.outcome = entry.outcome;
+  return item;
+}
+
+/** @param {Date} at */
+function timeOf(at) {
+  return at.toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit' });
+}
+
+/** @param {Date} at */
+function dayOf(at) {
+  const midnight = new Date().setHours(0, 0, 0, 0);
+  if (at.getTime() >= midnight) return text('calls.today');
+  if (at.getTime() >= midnight - 86_400_000) return text('calls.yesterday');
+  return at.toLocaleDateString(locale, { day: 'numeric', month: 'short' });
+}

@@ -1,0 +1,85 @@
+// The visitor's picture: attaches it, and knows whether it moves.
+
+/** @typedef {'waiting'|'live'|'stalled'} PictureState */
+
+/** A picture that has not changed for this long is said to stand still. */
+const STALL_MS = 2_500;
+const LOOK_MS = 500;
+
+export class Picture {
+  /** @type {PictureState} */
+  state = 'waiting';
+
+  #video;
+  #changed;
+  /** @type {MediaStream|null} */
+  #stream = null;
+  #frameAt = 0;
+  #timer = 0;
+
+  /**
+   * @param {HTMLVideoElement} video
+   * @param {() => void} changed
+   */
+  constructor(video, changed) {
+    this.#video = video;
+    this.#changed = changed;
+    // The attribute alone is not always taken as the property, and an unmuted video may not start by itself.
+    video.muted = true;
+    if (!('requestVideoFrameCallback' in video)) {
+      /** @type {HTMLVideoElement} */ (video).addEventListener('playing', () => this.#handleFrame());
+    }
+    // A paused picture is of no use to anybody; some browsers pause it when the page is hidden.
+    video.addEventListener('pause', () => this.#play());
+  }
+
+  /** @param {MediaStream|null} stream */
+  show(stream) {
+    if (stream === this.#stream) return;
+    clearInterval(this.#timer);
+    this.#stream = stream;
+    this.#video.srcObject = stream;
+    this.#frameAt = 0;
+    this.state = 'waiting';
+    if (stream === null) return;
+    this.#play();
+    this.#expectFrame(stream);
+    this.#timer = setInterval(() => this.#judge(), LOOK_MS);
+  }
+
+  #play() {
+    if (this.#stream !== null) this.#video.play().catch(() => undefined);
+  }
+
+  /** @param {MediaStream} stream */
+  #expectFrame(stream) {
+    if (!('requestVideoFrameCallback' in this.#video)) return;
+    this.#video.requestVideoFrameCallback(() => {
+      if (stream !== this.#stream) return;
+      this.#handleFrame();
+      this.#expectFrame(stream);
+    });
+  }
+
+  #handleFrame() {
+    if (this.#frameAt === 0) performance.mark('doorway:picture');
+    this.#frameAt = performance.now();
+    if (this.state !== 'live') this.#set('live');
+  }
+
+  #judge() {
+    // A hidden page is not told about frames.
+    if (document.hidden) {
+      if (this.#frameAt !== 0) this.#frameAt = performance.now();
+      return;
+    }
+    const watched = 'requestVideoFrameCallback' in this.#video;
+    if (watched && this.state === 'live' && performance.now() - this.#frameAt > STALL_MS) this.#set('stalled');
+  }
+
+  /** @param {PictureState} state */
+  #set(state) {
+    this.state = state;
+    this.#changed();
+  }
+}

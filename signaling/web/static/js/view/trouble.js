@@ -1,0 +1,58 @@
+// What a person in a call has to be told: connection, microphone, sound.
+
+import { text } from '../strings.js';
+
+/** @typedef {import('./notice.js').Line} Line */
+
+const MICROPHONE_WORDS = /** @type {const} */ ({
+  microphone_refused: 'microphone.refused',
+  microphone_missing: 'microphone.none',
+  microphone_busy: 'microphone.busy',
+  microphone_insecure: 'microphone.insecure',
+});
+
+/**
+ * @param {import('../session.js').Session} session
+ * @param {boolean} pressedAgain - the visitor pressed once more a moment ago
+ * @param {{retry: () => void, play: () => void}} actions
+ * @returns {Line[]} the most important first
+ */
+export function callLines(session, pressedAgain, actions) {
+  /** @type {Line[]} */
+  const lines = [];
+  const { phase, media } = session.call;
+  if (media === 'reconnecting' && phase !== 'ringing') {
+    lines.push({ reason: 'reconnecting', text: text('call.reconnecting'), tone: 'wait' });
+  }
+  switch (session.microphone) {
+    case 'none':
+    case 'live':
+    case 'asking':
+      break;
+    case 'microphone_refused':
+    case 'microphone_missing':
+    case 'microphone_busy':
+    case 'microphone_insecure': {
+      const words = MICROPHONE_WORDS[session.microphone];
+      lines.push({
+        reason: session.microphone, text: text(`${words}.text`), help: text(`${words}.help`), tone: 'warn',
+        ...(session.microphone === 'microphone_insecure'
+          ? {} : { action: { label: text('microphone.retry'), run: actions.retry } }),
+      });
+      break;
+    }
+  }
+  if (session.soundBlocked) {
+    lines.push({
+      reason: 'sound_blocked', text: text('sound.blocked.text'), tone: 'warn',
+      action: { label: text('sound.blocked.play'), run: actions.play },
+    });
+  }
+  if (pressedAgain) {
+    lines.push({
+      reason: 'pressed_again', tone: 'ring',
+      text: text(phase === 'ringing' ? 'ringing.again' : 'call.pressed_again'),
+    });
+  }
+  return lines;
+}

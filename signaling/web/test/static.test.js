@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+
+import { isKey } from '../static/js/strings.js';
+
+const ROOT = new URL('../static/', import.meta.url);
+const FILES = readdirSync(ROOT, { recursive: true }).filter((name) => /\.(html|js|css|svg|webmanifest)$/.test(name));
+
+/** @param {string} name */
+function read(name) {
+  return readFileSync(new URL(name, ROOT), 'utf8');
+}
+
+test('nothing is asked of anybody else', () => {
+  for (const name of FILES) {
+    const others = [...read(name).matchAll(/(?:https?:)?\/\/[\w.-]+\.\w{2,}[^\s'"]*/g)].map(([found]) => found)
+      .filter((found) => found !== 'http://www.w3.org/2000/svg');
+    assert.deepEqual(others, [], name);
+  }
+});
+
+test('the HTML holds to the content security policy', () => {
+  for (const name of FILES.filter((file) => file.endsWith('.html'))) {
+    const html = read(name);
+    assert.ok(!/<script(?![^>]*\ssrc=)/.test(html), `${name}: script without src`);
+    assert.ok(!/<style|\sstyle=|\son\w+=|javascript:/.test(html), `${name}: inline style or handler`);
+    assert.ok(!/\saction=/.test(html), `${name}: form with an address`);
+  }
+});
+
+test('what the HTML names is there', () => {
+  for (const name of FILES.filter((file) => file.endsWith('.html'))) {
+    const html = read(name);
+    for (const [, key] of html.matchAll(/data-(?:text|label)="([^"]+)"/g)) assert.ok(isKey(key ?? ''), `${name}: ${key}`);
+    for (const [, path] of html.matchAll(/(?:src|href)="([^"]+)"/g)) {
+      if (path !== './') assert.ok(existsSync(new URL(path ?? '', ROOT)), `${name}: ${path}`);
+    }
+    const ids = [...html.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id);
+    assert.equal(new Set(ids).size, ids.length, `${name}: an id twice`);
+  }
+});
+
+test('every element that a module asks for is in the page', () => {
+  const index = read('index.html');
+  const sim = read('sim.html');
+  for (const name of FILES.filter((file) => file.endsWith('.js'))) {
+    for (const [, id] of read(name).matchAll(/(?:byId|onClick)\('([^']+)'/g)) {
+      const html = name === 'js/sim.js' ? sim : name === 'js/view/dom.js' ? index + sim : index;
+      assert.ok(html.includes(`id="${id}"`), `${name}: #${id}`);
+    }
+  }
+});
+
+test('every text is used', () => {
+  const all = FILES.filter((name) => name !== 'js/strings.js').map(read).join('\n');
+  const strings = read('js/strings.js');
+  const dynamic = ['link.', 'station.', 'camera.', 'microphone.', 'speaker.', 'calls.', 'notify.', 'quality.', 'ended.',
+    'door.refused.', 'sim.'];
+  const unused = [...strings.matchAll(/^ {2}'([\w.]+)':/gm)].map(([, key]) => key ?? '')
+    .filter((key) => !all.includes(`'${key}'`) && !all.includes(`"${key}"`) && !dynamic.some((prefix) => key.startsWith(prefix)));
+  assert.deepEqual(unused, []);
+});

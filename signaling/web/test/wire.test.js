@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { parse as parseFrame } from '../static/js/companion.js';
+import { freshIds, parseAddress } from '../static/js/identity.js';
+import { delayMs } from '../static/js/ladder.js';
+import { troubleOf } from '../static/js/microphone.js';
+import { parse as parseEvent } from '../static/js/peer.js';
+
+test('the ladder doubles, is spread and has a top', () => {
+  assert.equal(delayMs(0, 0), 125);
+  assert.equal(delayMs(0, 1), 375);
+  assert.equal(delayMs(3, 0.5), 2_000);
+  assert.equal(delayMs(500, 1), 12_000);
+});
+
+test('messages of unknown types and things that are no messages are ignored', () => {
+  for (const parse of [parseFrame, parseEvent]) {
+    for (const bad of ['', '{', 'null', '5', '[]', '{}', '{"type":"novelty"}', '{"type":"toString"}', new ArrayBuffer(2), undefined]) {
+      assert.equal(parse(bad), null, String(bad));
+    }
+    assert.deepEqual(parse('{"type":"pong","token":3}'), { type: 'pong', token: 3 });
+  }
+});
+
+test('name and secret come from the address', () => {
+  assert.deepEqual(parseAddress('?name=Kitchen%20tablet', '#secret=a%20b'), { name: 'Kitchen tablet', secret: 'a b' });
+  assert.deepEqual(parseAddress('', ''), { name: null, secret: null });
+  assert.deepEqual(parseAddress('?name=', '#secret='), { name: '', secret: null });
+  assert.equal(parseAddress(`?name=${'x'.repeat(500)}`, '').name?.length, 64);
+});
+
+test('every page has an id that the companion takes', () => {
+  const { id, resume } = freshIds();
+  assert.match(id, /^[A-Za-z0-9._-]{1,64}$/);
+  assert.notEqual(id, freshIds().id);
+  assert.ok(resume.length >= 32);
+});
+
+test('what the browser says about the microphone has a word', () => {
+  const named = (/** @type {string} */ name) => troubleOf(Object.assign(new Error(), { name }));
+  assert.equal(named('NotAllowedError'), 'microphone_refused');
+  assert.equal(named('NotFoundError'), 'microphone_missing');
+  assert.equal(named('OverconstrainedError'), 'microphone_missing');
+  assert.equal(named('NotReadableError'), 'microphone_busy');
+  assert.equal(troubleOf('what'), 'microphone_missing');
+});
