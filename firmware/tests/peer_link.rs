@@ -89,6 +89,12 @@ impl World {
         world
     }
 
+    /// Makes the link worse from here on; what is on its way is lost.
+    fn worsen(&mut self, settings: ImpairmentSettings) {
+        self.to_client = Impairment::new(settings).unwrap();
+        self.to_station = Impairment::new(ImpairmentSettings { seed: settings.seed + 1, ..settings }).unwrap();
+    }
+
     /// Lets `duration` pass.
     fn run(&mut self, duration: Duration) {
         let end = self.now + duration;
@@ -259,14 +265,22 @@ fn the_first_picture_is_a_keyframe_whatever_was_queued_before() {
 
 #[test]
 fn nearly_all_pictures_arrive_whole_though_every_tenth_packet_is_lost() {
-    let mut world = World::connected(link(10.0));
     const COUNT: u32 = 600;
-    send_pictures(&mut world, COUNT);
-    world.run(ms(1000));
-    let arrived = world.seen.pictures.len();
-    assert!(arrived * 100 >= COUNT as usize * 98, "only {arrived} of {COUNT} arrived");
-    assert!(world.seen.keyframes_wanted <= 3, "{} keyframes were asked for", world.seen.keyframes_wanted);
-    assert_eq!(world.seen.lost_at, None);
+    const CALLS: u32 = 4;
+    let (mut arrived, mut keyframes) = (0, 0);
+    // str0m's own random numbers change what each lost packet held; several calls even that out.
+    for seed in 0..u64::from(CALLS) {
+        let mut world = World::connected(link(0.0));
+        world.worsen(ImpairmentSettings { seed, ..link(10.0) });
+        send_pictures(&mut world, COUNT);
+        world.run(ms(1000));
+        arrived += world.seen.pictures.len();
+        keyframes += world.seen.keyframes_wanted;
+        assert_eq!(world.seen.lost_at, None);
+    }
+    let sent = (CALLS * COUNT) as usize;
+    assert!(arrived * 100 >= sent * 98, "only {arrived} of {sent} arrived");
+    assert!(keyframes <= 3 * CALLS as usize, "{keyframes} keyframes were asked for");
 }
 
 #[test]
