@@ -9,7 +9,8 @@ use super::{Effort, Line, Report};
 use crate::browser::FrameCount;
 use crate::case::Case;
 use crate::device::{Config, SoundStatus};
-use crate::scene::Scene;
+use crate::scene::{SOON, Scene};
+use crate::wait::{Look, until};
 
 /// Samples in a packet of 20 ms at 48 kHz.
 const PACKET_SAMPLES: f64 = 960.0;
@@ -22,7 +23,7 @@ pub(super) async fn measure(report: &mut Report, effort: Effort) -> Result<()> {
         let config = Config::default()
             .with("simulate.network.loss_percent", f64::from(loss))
             .with("simulate.network.delay", "10 ms");
-        let scene = Scene::talking(&case, config).await?;
+        let scene = talking(&case, config).await?;
         tokio::time::sleep(Duration::from_secs(effort.pick(5, 1))).await;
         let (before, page_before) = (scene.device.status().await?, scene.page.counts().await?);
         tokio::time::sleep(Duration::from_secs(seconds)).await;
@@ -48,6 +49,20 @@ pub(super) async fn measure(report: &mut Report, effort: Effort) -> Result<()> {
         report.add(&Line::value(format!("loss_{loss}_audio_concealed_pct"), "%", page.max(station), input))?;
     }
     Ok(())
+}
+
+/// As [`Scene::talking`], with any sound for the tone: what is concealed is not pure.
+async fn talking(case: &Case, config: Config) -> Result<Scene> {
+    let scene = Scene::quiet(case, config).await?;
+    scene.ring().await?;
+    scene.answer().await?;
+    until("the visitor is heard in the page", SOON, async || {
+        let heard = scene.page.heard_at_ms().await?;
+        Ok(Look::when(heard.is_some(), (), "silence".to_owned()))
+    })
+    .await?;
+    scene.device.wait_until("the page is heard at the station", SOON, |s| s.sound.heard_at_ms.is_some()).await?;
+    Ok(scene)
 }
 
 fn concealed_in_page(before: FrameCount, after: FrameCount) -> f64 {
