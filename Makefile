@@ -33,14 +33,12 @@ install-test:
 
 check-rust:
 	cargo fmt --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --features doorway-hil-tests/device --locked -- -D warnings
 
 # Licences and sources of every crate; advisories too where their database is on this machine.
 check-deps:
-	@if ! command -v cargo-deny >/dev/null; then \
-	  echo "check-deps: left out, as there is no cargo-deny; cargo install --locked cargo-deny"; \
-	elif [ -d "$${CARGO_HOME:-$$HOME/.cargo}/advisory-dbs" ]; then cargo deny --offline check --config .ci/deny.toml; \
-	else cargo deny --offline check --config .ci/deny.toml licenses bans sources; fi
+	cargo deny --locked --config .ci/deny.toml check licenses bans sources \
+	  $(if $(wildcard $(or $(CARGO_HOME),$(HOME)/.cargo)/advisory-dbs),advisories --disable-fetch)
 
 check-page:
 	cd signaling/web && npm ci --no-audit --no-fund --silent && npm run --silent check && npm run --silent lint && npm test --silent

@@ -23,6 +23,10 @@ const READS_PER_TURN: usize = 16;
 /// How often one peer is drained before the others get their turn: far above a keyframe's packets.
 const MAX_OUTPUTS: usize = 4096;
 
+/// What is due within this time is done now: str0m puts a microsecond between the packets of a picture, and the
+/// runtime's timer would make a millisecond of each.
+const AT_ONCE: Duration = Duration::from_micros(500);
+
 /// The station's connections.
 pub struct Peers {
     factory: PeerFactory,
@@ -309,7 +313,7 @@ fn drain(
         match slot.peer.poll_output() {
             PeerOutput::Transmit(transmit) => transmit_or_delay(socket, outbound, transmit, now),
             PeerOutput::Event(event) => events.push_back((slot.client.clone(), slot.call.clone(), event)),
-            PeerOutput::Timeout(at) if at <= now => slot.peer.handle_timeout(now),
+            PeerOutput::Timeout(at) if at <= now + AT_ONCE => slot.peer.handle_timeout(at.max(now)),
             PeerOutput::Timeout(at) => {
                 slot.timeout = at;
                 return;
