@@ -45,7 +45,7 @@ pub struct FrameCount {
     pub pli_count: u64,
     /// Requests for single packets that the page sent.
     pub nack_count: u64,
-    /// Packets of the picture that were lost and have not come again.
+    /// Packets of the picture that did not arrive when they were sent first.
     pub packets_lost: i64,
     /// Packets of the picture that came again.
     pub retransmitted_packets_received: u64,

@@ -34,10 +34,10 @@ pub(super) async fn measure(report: &mut Report, effort: Effort) -> Result<()> {
         let decoded = page_after.frames_decoded - page_before.frames_decoded;
         let input = format!(
             "{seconds} s of a call, 640x360 at 30 frames a second, {loss} % lost each way at random, 10 ms delay each \
-             way; {sent} frames sent, {} video packets sent again, {} lost for good, {} keyframes asked \
-             for, {} freezes",
-            page_after.retransmitted_packets_received - page_before.retransmitted_packets_received,
+             way; {sent} frames sent, {} video packets lost at first, {} came again, {} keyframes asked for, \
+             {} freezes",
             page_after.packets_lost - page_before.packets_lost,
+            page_after.retransmitted_packets_received - page_before.retransmitted_packets_received,
             page_after.pli_count - page_before.pli_count,
             page_after.freeze_count - page_before.freeze_count,
         );
