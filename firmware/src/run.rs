@@ -148,12 +148,14 @@ async fn connect(
         }
         CompanionPlace::Inside { listen, secret, hosts } => (*listen, secret, hosts.clone()),
     };
+    let local_only = hosts.is_empty();
     let secret = secret.as_deref().map(Secret::new).transpose()?;
     let settings =
         CompanionSettings { listen, secret, hosts, connections: MAX_CONNECTIONS, ..CompanionSettings::default() };
     let mut companion = Companion::bind(settings).context("[companion] listen")?;
-    // Who presses a simulated button from the network would ring the household.
-    if listen.ip().is_loopback() {
+    // Who presses a simulated button from the network would ring the household; with `hosts`, a proxy brings the network
+    // here.
+    if listen.ip().is_loopback() && local_only {
         companion = companion.merge(simulator);
     }
     let address = companion.address();

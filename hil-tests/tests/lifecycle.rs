@@ -71,6 +71,21 @@ fn a_daemon_that_is_killed_and_started_again_rings_the_open_page() {
 }
 
 #[test]
+fn a_daemon_that_is_killed_while_it_rings_does_not_leave_the_page_ringing() {
+    case(CASE, async |case| {
+        // It is back at once, so that the page may believe in the ring for as long as nothing tells it otherwise.
+        let mut scene = Scene::ringing(case, Config::default()).await?;
+        scene.device.kill()?;
+        scene.device.start_again().await?;
+        scene.page.wait_reason("connection_lost", Duration::from_secs(15)).await?;
+        scene.page.wait_online(Duration::from_secs(15)).await?;
+        scene.ring().await?;
+        scene.page.click("#decline").await?;
+        scene.leave_nothing().await
+    });
+}
+
+#[test]
 fn a_daemon_that_is_killed_in_a_call_takes_the_page_out_of_it_and_rings_it_again() {
     case(CASE, async |case| {
         let mut scene = Scene::talking(case, Config::default()).await?;

@@ -127,6 +127,13 @@ test('a new ring does not break a call that is alive', () => {
   assert.deepEqual([again.call.phase, again.effects.length], ['talking', 0]);
 });
 
+test('a station does not open the microphone of a page where nobody answered', () => {
+  for (const state of [rung(), watch('front')]) {
+    const accepted = step(state.call, { type: 'accepted' });
+    assert.deepEqual([accepted.call.phase, accepted.effects], [state.call.phase, []]);
+  }
+});
+
 test('whatever happens, every state has a deadline or a live connection, and what is over stays over', () => {
   let seed = 7;
   const random = (/** @type {number} */ n) => {

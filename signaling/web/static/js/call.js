@@ -188,9 +188,9 @@ function handleAccept(call) {
  * @returns {Step}
  */
 function handleAccepted(call) {
-  if (call.phase === 'talking') return only(call);
-  const talking = { ...call, phase: /** @type {Phase} */ ('talking'), talked: true };
-  return call.phase === 'answering' ? only(talking) : then(talking, { do: 'talk' });
+  // Nobody but the person here opens the microphone: what was not answered can't be accepted.
+  if (call.phase !== 'answering') return only(call);
+  return only({ ...call, phase: /** @type {Phase} */ ('talking'), talked: true });
 }
 
 /**

@@ -42,7 +42,8 @@ export function freshIds() {
  */
 export function parseAddress(search, hash) {
   const name = new URLSearchParams(search).get('name');
-  const secret = new URLSearchParams(hash.replace(/^#/, '')).get('secret');
+  // A secret in base64 holds plus signs, which would become spaces.
+  const secret = new URLSearchParams(hash.replace(/^#/, '').replaceAll('+', '%2B')).get('secret');
   return {
     name: name === null ? null : name.trim().slice(0, MAX_NAME),
     secret: secret === null || secret === '' ? null : secret,

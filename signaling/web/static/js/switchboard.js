@@ -59,6 +59,7 @@ export class Switchboard {
       case 'station':
         this.stations.set(message.station.id, message.station);
         this.#tellReach(message.station.id);
+        for (const session of this.#of(message.station.id)) this.#tellIdle(session);
         this.#listener.changed();
         return;
       case 'station_gone':
@@ -125,7 +126,10 @@ export class Switchboard {
     for (const session of this.#all()) {
       const { station } = session.call;
       this.#tellReach(station);
-      if (this.stations.get(station)?.activity === 'idle') session.handle({ type: 'station_idle' });
+      const activity = this.stations.get(station)?.activity;
+      // Somebody else may have answered while this page was away.
+      const rangOut = session.call.phase === 'ringing' && activity === 'in_call';
+      if (activity === 'idle' || rangOut) session.handle({ type: 'station_idle' });
     }
     this.#listener.changed();
   }
@@ -233,15 +237,29 @@ export class Switchboard {
   /** @param {Session} session */
   #handleChange(session) {
     if (session.over) this.#remove(session);
+    else this.#tellIdle(session);
     this.#listener.changed();
+  }
+
+  /**
+   * A connection that broke off to a station that is idle does not come back: the station was restarted.
+   *
+   * @param {Session} session
+   */
+  #tellIdle(session) {
+    const { station, media } = session.call;
+    const idle = this.stations.get(station)?.activity === 'idle';
+    if (idle && media === 'reconnecting') session.handle({ type: 'station_idle' });
   }
 
   /** @param {Session} session */
   #remove(session) {
     const index = this.waiting.indexOf(session);
     if (index < 0 && this.front !== session) return;
-    // A call that was lost may ring again under its id; one that was ended by somebody may not.
-    if (session.call.id !== null && session.call.reason !== 'connection_lost') this.#finish(session.call.id);
+    // A call that was lost may ring again under its id, and so may one that was only watched; one that rang here and was
+    // ended by somebody may not.
+    const { id, button, reason } = session.call;
+    if (id !== null && button !== null && reason !== 'connection_lost') this.#finish(id);
     const shown = index < 0;
     if (shown) this.front = this.waiting.shift() ?? null;
     else this.waiting.splice(index, 1);

@@ -138,7 +138,6 @@ export class StageView {
     picture.dataset.dimmed = String(session.call.media === 'reconnecting' && name !== 'ringing');
     const fit = byId('fit', HTMLButtonElement);
     setIcon(fit, this.#whole ? 'fill' : 'fit', text(this.#whole ? 'picture.fill' : 'picture.fit'));
-    fit.setAttribute('aria-pressed', String(this.#whole));
     fit.hidden = shown === 'none';
   }
 
@@ -148,7 +147,6 @@ export class StageView {
     const silent = session.muted || (session.microphone !== 'live' && session.microphone !== 'asking');
     const mute = byId('mute', HTMLButtonElement);
     setIcon(mute, silent ? 'microphone-off' : 'microphone', text(session.muted ? 'call.unmute' : 'call.mute'));
-    mute.setAttribute('aria-pressed', String(session.muted));
     mute.dataset.state = session.microphone === 'live' || session.microphone === 'asking'
       ? (session.muted ? 'muted' : 'on') : 'missing';
     setIcon(byId('hang-up', HTMLButtonElement), name === 'watching' ? 'close' : 'hang-up',
@@ -184,6 +182,8 @@ export class StageView {
     const { level, interval } = reading;
     button.dataset.level = level;
     setText(byId('quality-text', HTMLElement), text(`quality.${level}`));
+    // On a phone there is no room for the words.
+    button.setAttribute('aria-label', `${text('quality.details')}: ${text(`quality.${level}`)}`);
     if (panel.hidden) return;
     const rows = [
       [text('quality.delay'), interval.rttMs === null ? '–' : text('quality.ms', { value: Math.round(interval.rttMs) })],
