@@ -53,6 +53,7 @@ fn a_visitor_who_presses_again_while_talking_is_shown_and_nothing_else_happens()
         let scene = Scene::talking(case, Config::default()).await?;
         let before = scene.device.status().await?.call.map(|call| call.id);
         scene.device.press().await?;
+        scene.page.wait_reason("pressed_again", SOON).await?;
         scene.page.picture_moves(30, SOON).await?;
         let after = scene.device.status().await?.call.map(|call| call.id);
         ensure!(before == after, "a new call instead of the old one: {before:?} {after:?}");

@@ -12,7 +12,7 @@ use crate::case::Case;
 use crate::process::Process;
 use crate::tone::Sound;
 use crate::wait::{Look, until};
-use crate::{leaks, tools};
+use crate::{leaks, os, tools};
 
 /// How long a start may take on a loaded machine.
 const START: Duration = Duration::from_secs(15);
@@ -187,6 +187,14 @@ impl Simulated {
     /// When it survives.
     pub fn kill(&mut self) -> Result<()> {
         self.process.kill()
+    }
+
+    /// Stops it in its tracks: it does nothing more, and its connections stay open.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn freeze(&self) -> Result<()> {
+        os::signal(self.pid(), libc::SIGSTOP).context("freezing the daemon")
     }
 
     /// Stops it as the service manager does and expects a clean end.
