@@ -114,6 +114,12 @@ impl CallMachine {
                 self.offer_again(&client, connect_by, now, out);
             }
             Some(Link::Lost) => self.offer_again(&client, None, now, out),
+            Some(Link::Waiting) => {
+                if let Some(call) = &self.call {
+                    let ring = call.ring(call.peers.get(&client).and_then(|peer| peer.rung.as_ref()), now);
+                    out.extend(ring.map(|ring| Action::Ring { client: client.clone(), call: call.id, ring }));
+                }
+            }
         }
         self.ring_missing(now, out);
     }
@@ -124,7 +130,7 @@ impl CallMachine {
         match call.peers.get(client).map(|peer| peer.link) {
             // The companion may be restarting; while media flow, only they tell of the client's end.
             None | Some(Link::Connected) => {}
-            Some(Link::Invited { .. } | Link::Lost) => {
+            Some(Link::Invited { .. } | Link::Lost | Link::Waiting) => {
                 call.drop_peer(client, None, out);
                 self.after_loss(EndReason::ConnectionLost, now, out);
             }
@@ -163,12 +169,12 @@ impl CallMachine {
         };
         if let Some(peer) = call.peers.get(&client) {
             return match peer.link {
-                // It has an offer, or the picture.
-                Link::Invited { .. } | Link::Connected => {}
+                // It has an offer or the picture, or is the next to get one.
+                Link::Invited { .. } | Link::Connected | Link::Waiting => {}
                 Link::Lost => self.offer_again(&client, None, now, out),
             };
         }
-        let full = call.peers.len() >= self.settings.max_peers;
+        let full = call.places_taken() >= self.settings.max_peers;
         if full || call.talker().is_some() {
             return out.push_back(Action::Refuse { client, reason: EndReason::Busy });
         }
@@ -192,15 +198,17 @@ impl CallMachine {
         call.phase = Phase::Active { talker: client.clone(), until: now + self.settings.max_duration };
         out.push_back(Action::Accepted { client: client.clone(), call: id });
         let connect_by = Some(now + self.settings.connect_timeout);
-        match link {
-            Link::Connected => out.push_back(Action::AudioOn { client: client.clone(), call: id }),
-            Link::Invited { .. } => call.set_link(client, Link::Invited { connect_by }),
-            Link::Lost => self.offer_again(client, connect_by, now, out),
+        if link == Link::Connected {
+            out.push_back(Action::AudioOn { client: client.clone(), call: id });
         }
-        let Some(call) = &mut self.call else { return };
         let others: Vec<ClientId> = call.peers.keys().filter(|other| *other != client).cloned().collect();
         for other in others {
             call.drop_peer(&other, Some(EndReason::AnsweredElsewhere), out);
+        }
+        match link {
+            Link::Connected => {}
+            Link::Invited { .. } => call.set_link(client, Link::Invited { connect_by }),
+            Link::Lost | Link::Waiting => self.offer_again(client, connect_by, now, out),
         }
         out.extend(chime(Moment::Answered).map(Action::Chime));
         let after = now.saturating_duration_since(since);
@@ -236,7 +244,7 @@ impl CallMachine {
             return;
         };
         match call.peers.get(client).map(|peer| peer.link) {
-            None | Some(Link::Connected | Link::Lost) => {}
+            None | Some(Link::Connected | Link::Lost | Link::Waiting) => {}
             Some(Link::Invited { .. }) => {
                 call.set_link(client, Link::Connected);
                 if call.talker() == Some(client) {
@@ -250,7 +258,7 @@ impl CallMachine {
         let Some(call) = self.call.as_mut().filter(|call| call.id == id) else {
             return;
         };
-        let Some(peer) = call.peers.get_mut(client).filter(|peer| peer.link != Link::Lost) else {
+        let Some(peer) = call.peers.get_mut(client).filter(|peer| peer.link.has_peer()) else {
             return;
         };
         let rings = matches!(call.phase, Phase::Ringing { .. }) && peer.rung.is_some();
@@ -329,7 +337,8 @@ impl CallMachine {
         out.extend(chime(Moment::RingStarted).map(Action::Chime));
     }
 
-    /// Rings everybody who is to be rung and is not yet: those who have an offer, then those who need one.
+    /// Rings everybody who is to be rung and is not yet: those who have an offer, then those who need one. Who finds no
+    /// place is rung without a picture.
     fn ring_missing(&mut self, now: Instant, out: &mut VecDeque<Action>) {
         let Some(call) = self.call.as_mut().filter(|call| matches!(call.phase, Phase::Ringing { .. })) else {
             return;
@@ -356,16 +365,39 @@ impl CallMachine {
                 out.extend(ring.map(|ring| Action::Ring { client: client.clone(), call: call.id, ring }));
             }
         }
+        self.offer_free_places(out);
         for (client, button) in uninvited {
             let Some(call) = &mut self.call else { return };
-            if call.peers.len() >= self.settings.max_peers && !call.drop_a_watcher(out) {
-                break;
+            if call.places_taken() < self.settings.max_peers || call.drop_a_watcher(out) {
+                self.invite(client, Some(button), now, out);
+            } else {
+                self.ring_without_offer(client, button, now, out);
             }
-            self.invite(client, Some(button), now, out);
         }
         if let Some(call) = &mut self.call {
             call.nobody_since = if call.rings_somebody() { None } else { call.nobody_since.or(Some(now)) };
         }
+    }
+
+    /// Who was rung without a picture gets one as soon as somebody else has left.
+    fn offer_free_places(&mut self, out: &mut VecDeque<Action>) {
+        while let Some(call) = self.call.as_mut().filter(|call| call.places_taken() < self.settings.max_peers) {
+            let waits = |client: &ClientId, peer: &Peer| peer.link == Link::Waiting && self.here.contains_key(client);
+            let Some((client, peer)) = call.peers.iter_mut().find(|(client, peer)| waits(client, peer)) else {
+                return;
+            };
+            peer.link = Link::Invited { connect_by: None };
+            out.push_back(Action::Invite { client: client.clone(), call: call.id, ring: None });
+        }
+    }
+
+    fn ring_without_offer(&mut self, client: ClientId, rung: ButtonId, now: Instant, out: &mut VecDeque<Action>) {
+        let Some(call) = &mut self.call else { return };
+        let Some(ring) = call.ring(Some(&rung), now) else { return };
+        let watch_until = now + self.settings.watch_limit;
+        let peer = Peer { link: Link::Waiting, rung: Some(rung), receipt: false, watch_until };
+        call.peers.insert(client.clone(), peer);
+        out.push_back(Action::Ring { client, call: call.id, ring });
     }
 
     fn invite(&mut self, client: ClientId, rung: Option<ButtonId>, now: Instant, out: &mut VecDeque<Action>) {

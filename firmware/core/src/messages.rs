@@ -157,7 +157,7 @@ pub enum Action {
         /// Whether the client is rung with it.
         ring: Option<Ring>,
     },
-    /// Ring a client that has an offer of this call already.
+    /// Ring a client that has an offer of this call already, or that gets one when a place is free.
     Ring {
         /// The client.
         client: ClientId,

@@ -79,7 +79,8 @@ pub struct CallSettings {
     pub watch_limit: Duration,
     /// How long a media connection may take once somebody waits for it. 10 s assumes a relay on a slow phone network.
     pub connect_timeout: Duration,
-    /// How many clients may have a peer at a time; each costs an encryption of every packet.
+    /// How many clients may have a peer at a time; each costs an encryption of every packet. Further ones ring without a
+    /// picture.
     pub max_peers: usize,
 }
 

@@ -59,8 +59,20 @@ pub(crate) enum Link {
     Invited { connect_by: Option<Instant> },
     /// Media flows.
     Connected,
-    /// It rings on without a picture; there is no peer.
+    /// It rings on without a picture; there is no peer, and its place is kept.
     Lost,
+    /// It rings without a picture, as all places are taken; the next that is free is its own.
+    Waiting,
+}
+
+impl Link {
+    /// Whether there is an offer, or a connection made from one.
+    pub(crate) fn has_peer(self) -> bool {
+        match self {
+            Self::Invited { .. } | Self::Connected => true,
+            Self::Lost | Self::Waiting => false,
+        }
+    }
 }
 
 impl Call {
@@ -117,9 +129,14 @@ impl Call {
         if let Some(reason) = told {
             out.push_back(Action::Ended { client: client.clone(), call: self.id, reason });
         }
-        if peer.link != Link::Lost {
+        if peer.link.has_peer() {
             out.push_back(Action::ClosePeer { client: client.clone(), call: self.id });
         }
+    }
+
+    /// How many clients have a picture, or are about to.
+    pub(crate) fn places_taken(&self) -> usize {
+        self.peers.values().filter(|peer| peer.link != Link::Waiting).count()
     }
 
     /// Makes a place for somebody who is to be rung, where somebody only watches.
@@ -134,7 +151,7 @@ impl Call {
     pub(crate) fn peer_due(&self, peer: &Peer) -> Option<(Instant, EndReason)> {
         let connect = match peer.link {
             Link::Invited { connect_by } => connect_by.map(|by| (by, EndReason::ConnectionLost)),
-            Link::Connected | Link::Lost => None,
+            Link::Connected | Link::Lost | Link::Waiting => None,
         };
         let watch = match self.phase {
             Phase::Watched => Some((peer.watch_until, EndReason::MaxDuration)),

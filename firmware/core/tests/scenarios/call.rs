@@ -411,9 +411,34 @@ fn small() -> Settings {
 #[test]
 fn no_more_peers_than_allowed_and_a_free_place_is_used() {
     let mut lab = Lab::made_from(small(), &["a", "b", "c"]);
-    assert_eq!(rung(&lab.press("call")), ["a", "b"]);
-    assert_eq!(refused(&lab.watch("c")), [("c", EndReason::Busy)]);
-    assert_eq!(rung(&lab.decline("a")), ["c"]);
+    let actions = lab.press("call");
+    assert_eq!(rung(&actions), ["a", "b"]);
+    assert_eq!(rung_without_offer(&actions), ["c"]);
+    assert_eq!(offered(&lab.watch("c")), [] as [&str; 0]);
+    assert_eq!(offered(&lab.decline("a")), ["c"]);
+}
+
+#[test]
+fn who_is_rung_without_a_picture_can_answer_and_gets_the_place_of_the_others() {
+    let mut lab = Lab::made_from(small(), &["a", "b", "c"]);
+    lab.press("call");
+    lab.connected("a");
+    let actions = lab.accept("c");
+    assert_eq!(accepted(&actions), ["c"]);
+    assert_eq!(ended(&actions), [("a", EndReason::AnsweredElsewhere), ("b", EndReason::AnsweredElsewhere)]);
+    assert_eq!(offered(&actions), ["c"]);
+    assert_eq!(audio(&lab.connected("c")), [("c", true)]);
+}
+
+#[test]
+fn who_is_rung_without_a_picture_and_comes_back_is_rung_again() {
+    let mut lab = Lab::made_from(small(), &["a", "b", "c"]);
+    lab.press("call");
+    assert_eq!(rung_without_offer(&lab.here("c")), ["c"]);
+    assert_eq!(ended(&lab.gone("c")), []);
+    lab.decline("a");
+    assert_eq!(offered(&lab.decline("b")), [] as [&str; 0]);
+    assert_eq!(lab.activity(), Activity::Idle);
 }
 
 #[test]

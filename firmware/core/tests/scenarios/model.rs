@@ -122,7 +122,7 @@ impl Model {
             Step::Exit => self.input(Input::ExitedByButton),
             Step::Here(client) => {
                 let name = CLIENTS[client];
-                self.shadow.here.insert(name.into());
+                self.shadow.comes(name.into());
                 self.input(Input::ClientHere { client: name.into(), name: name.into() });
             }
             Step::Gone(client) => {
@@ -381,6 +381,7 @@ fn the_model_comes_by_everything_that_it_is_to_judge() {
         "relay stuck",
         "ring timeout",
         "rung without a new offer",
+        "rung without an offer",
         "station closing",
         "too often",
     ] {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
+use super::MOST_PEERS;
 use doorway_core::press::PressSettings;
 use doorway_core::{
     Action, Activity, ButtonId, CallId, ClientId, DoorId, EndReason, Fault, Input, Record, UnlockOutcome, UnlockRefusal,
@@ -40,6 +41,8 @@ pub(super) struct Part {
 #[derive(Default)]
 pub(super) struct Invited {
     pub(super) rung: bool,
+    /// It was given an offer, and so a place.
+    pub(super) offered: bool,
     /// It left the room since, so nobody has to tell it anything.
     pub(super) left: bool,
 }
@@ -57,6 +60,13 @@ impl Shadow {
         let levels = self.levels.entry(button.clone()).or_default();
         let at = levels.last().map_or(at, |(latest, _)| at.max(*latest));
         levels.push((at, pressed));
+    }
+
+    pub(super) fn comes(&mut self, client: ClientId) {
+        if let Some(call) = self.call.as_mut().filter(|call| call.peers.contains_key(&client)) {
+            call.invited.entry(client.clone()).and_modify(|invited| invited.left = false);
+        }
+        self.here.insert(client);
     }
 
     pub(super) fn left(&mut self, leaves: impl Fn(&ClientId) -> bool) {
@@ -116,15 +126,27 @@ impl Shadow {
                 assert_eq!(call.id, id);
                 assert!(!(ring.is_some() && call.refused.contains(&client)), "{client} is rung after it declined");
                 assert_eq!(call.peers.insert(client.clone(), false), None, "{client} has a peer already");
-                call.invited.insert(client, Invited { rung: ring.is_some(), left: false });
+                let rung = ring.is_some() || call.invited.get(&client).is_some_and(|before| before.rung && !before.left);
+                call.invited.insert(client, Invited { rung, offered: true, left: false });
             }
-            Action::Ring { client, call, .. } => {
-                let call = self.part(&client, call);
+            Action::Ring { client, call: id, .. } => {
+                assert!(self.here.contains(&client), "{client} is not here to be rung");
+                let call = self.call.as_mut().expect("there is a call");
+                assert_eq!(call.id, id);
                 assert!(!call.refused.contains(&client), "{client} is rung after it declined");
-                assert!(call.peers.contains_key(&client), "{client} has no offer to be rung for");
-                let invited = call.invited.get_mut(&client).expect("checked above");
-                assert!(!std::mem::replace(&mut invited.rung, true), "{client} is rung twice");
-                self.see("rung without a new offer");
+                let has_place = |(client, part): &(&ClientId, &Invited)| {
+                    call.peers.contains_key(*client) || part.offered && !part.left
+                };
+                let places_are_taken = call.invited.iter().filter(has_place).count() >= MOST_PEERS;
+                if call.peers.contains_key(&client) {
+                    let invited = call.invited.get_mut(&client).expect("it has a peer");
+                    assert!(!std::mem::replace(&mut invited.rung, true), "{client} is rung twice");
+                    self.see("rung without a new offer");
+                } else {
+                    assert!(places_are_taken, "{client} is rung without an offer, and there is a place");
+                    call.invited.insert(client, Invited { rung: true, offered: false, left: false });
+                    self.see("rung without an offer");
+                }
             }
             Action::Accepted { client, call } => {
                 let part = self.part(&client, call);
