@@ -45,6 +45,18 @@ pub fn gst_launch() -> Result<PathBuf> {
     foreign("GST_LAUNCH", &["gst-launch-1.0"])
 }
 
+/// The library that gives a process a clock of its own: `FAKETIME`, or where the distribution has it.
+///
+/// # Errors
+/// When there is none.
+pub fn faketime() -> Result<PathBuf> {
+    if let Some(path) = env::var_os("FAKETIME") {
+        return existing(PathBuf::from(path), "FAKETIME");
+    }
+    let folder = format!("/usr/lib/{}-linux-gnu/faketime", env::consts::ARCH);
+    existing(Path::new(&folder).join("libfaketimeMT.so.1"), "the package libfaketime, which `make test` installs,")
+}
+
 fn ours(name: &str, variable: &str) -> Result<PathBuf> {
     if let Some(path) = env::var_os(variable) {
         return existing(PathBuf::from(path), variable);

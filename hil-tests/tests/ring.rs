@@ -8,7 +8,7 @@ use hil_tests::browser::{Browser, Page, View};
 use hil_tests::case::case;
 use hil_tests::device::{Config, Simulated, Step};
 use hil_tests::scene::{SOON, STATION_HZ, Scene};
-use hil_tests::wait::{Look, throughout};
+use hil_tests::wait::{Look, throughout, until};
 
 const CASE: Duration = Duration::from_secs(90);
 
@@ -91,6 +91,43 @@ fn a_page_that_declines_stops_ringing_and_the_others_ring_on() {
         scene.page.click("#decline").await?;
         scene.page.wait_reason("declined", SOON).await?;
         kitchen.close().await?;
+        scene.leave_nothing().await
+    });
+}
+
+#[test]
+fn a_page_more_than_get_the_picture_rings_all_the_same_and_can_answer() {
+    case(CASE, async |case| {
+        let device = Simulated::start(case, Config::default().with("call.max_peers", 1)).await?;
+        let kitchen = Browser::start(case).await?;
+        let kitchen_page = kitchen.open_online(device.page()).await?;
+        let study = Browser::start(case).await?;
+        let study_page = study.open_online(device.page()).await?;
+        device.wait_until("both pages are here", SOON, |status| status.companion.clients == 2).await?;
+        device.press().await?;
+        kitchen_page.wait_view(View::Ringing, SOON).await?;
+        study_page.wait_view(View::Ringing, SOON).await?;
+        device.wait_until("both confirmed", SOON, |status| status.marks.receipts == 2).await?;
+        // Which of the two has the place is nobody's business: the ids are drawn by the pages.
+        let sees = "return document.querySelector('#picture')?.dataset.picture === 'live'";
+        let kitchen_sees = until("one page sees the visitor", SOON, async || {
+            let kitchen = kitchen_page.run(sees, vec![]).await? == true;
+            let study = study_page.run(sees, vec![]).await? == true;
+            Ok(Look::when(kitchen != study, kitchen, format!("kitchen {kitchen}, study {study}")))
+        })
+        .await?;
+        let (browser, page, other, other_page) = if kitchen_sees {
+            (study, study_page, kitchen, kitchen_page)
+        } else {
+            (kitchen, kitchen_page, study, study_page)
+        };
+        let scene = Scene::with(device, browser, page).await?;
+        scene.answer().await?;
+        other_page.wait_reason("answered_elsewhere", SOON).await?;
+        scene.page.picture_moves(10, SOON).await?;
+        scene.page.hears(STATION_HZ, SOON).await?;
+        scene.page.click("#hang-up").await?;
+        other.close().await?;
         scene.leave_nothing().await
     });
 }

@@ -32,7 +32,7 @@ pub enum Chime {
     Ended,
     /// Nobody comes: once, then silence.
     Refused,
-    /// A press while it rings: once, into the ring tone, which goes on.
+    /// A press while it rings: the ring tone starts anew.
     PressAcknowledged,
 }
 

@@ -178,12 +178,11 @@ impl Media {
     pub(super) fn play_chime(&mut self, chime: Chime) {
         let chime = match chime {
             Chime::Silent => sound::Chime::Silent,
-            Chime::Ringing => sound::Chime::Ringing,
+            // A further press starts the tone anew: the visitor hears at once that it was noticed.
+            Chime::Ringing | Chime::PressAcknowledged => sound::Chime::Ringing,
             Chime::Accepted => sound::Chime::Accepted,
             Chime::Ended => sound::Chime::Ended,
             Chime::Refused => sound::Chime::Refused,
-            // The ring tone that goes on is answer enough.
-            Chime::PressAcknowledged => return,
         };
         if let Some(sound) = &self.sound {
             sound.play_chime(chime);

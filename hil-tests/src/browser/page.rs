@@ -214,13 +214,26 @@ impl Page {
     /// # Errors
     /// When the picture stands still or is not the test picture.
     pub async fn picture_moves(&self, count: usize, within: Duration) -> Result<Vec<ClockReading>> {
+        self.picture_moves_with_clock_off_by(0.0, count, within).await
+    }
+
+    /// As [`Page::picture_moves`], of a station whose clock is `off_by_s` seconds ahead of this machine's.
+    ///
+    /// # Errors
+    /// When the picture stands still, is not the test picture, or shows another time.
+    pub async fn picture_moves_with_clock_off_by(
+        &self,
+        off_by_s: f64,
+        count: usize,
+        within: Duration,
+    ) -> Result<Vec<ClockReading>> {
         self.watch_clock().await?;
         self.take_frames().await?;
         let mut seen: Vec<ClockReading> = Vec::new();
         let moved = until("the picture moves in the page", within, async || {
             seen.extend(self.take_frames().await?);
             let advances = seen.windows(2).filter(|pair| pair[1].shown > pair[0].shown).count();
-            let fresh = seen.last().is_some_and(|last| (last.at - last.shown).abs() < 2000.0);
+            let fresh = seen.last().is_some_and(|last| (last.at + off_by_s * 1000.0 - last.shown).abs() < 2000.0);
             let state = format!("{} frames, {advances} advances; {}", seen.len(), self.summary().await?);
             Ok(Look::when(advances >= count && fresh, (), state))
         })

@@ -1,5 +1,6 @@
 //! The daemon as a process on this machine.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub struct Simulated {
     process: Process,
     config_path: PathBuf,
     log: PathBuf,
+    clock: Option<SkewedClock>,
     recording: PathBuf,
     page: String,
     local: String,
@@ -38,8 +40,23 @@ impl Simulated {
     /// # Errors
     /// When it does not become ready.
     pub async fn start(case: &Case, config: Config) -> Result<Self> {
+        Self::start_by(None, case, config).await
+    }
+
+    /// As [`Simulated::start`], with a clock that [`Simulated::skew_clock`] can change.
+    ///
+    /// # Errors
+    /// When it does not become ready, or libfaketime is missing.
+    pub async fn start_with_own_clock(case: &Case, config: Config) -> Result<Self> {
+        Self::start_by(Some(SkewedClock::new(&case.fresh("clock", ".rc"))?), case, config).await
+    }
+
+    async fn start_by(clock: Option<SkewedClock>, case: &Case, config: Config) -> Result<Self> {
         let local = format!("127.0.0.1:{}", free_port()?);
-        let recording = case.fresh("speaker", ".wav");
+        let recording = match config.text("sound.record") {
+            Some(chosen) => PathBuf::from(chosen),
+            None => case.fresh("speaker", ".wav"),
+        };
         let mut config =
             config.with("local.listen", local.as_str()).with("sound.record", recording.to_string_lossy().as_ref());
         let page = match config.text("companion.connect") {
@@ -54,10 +71,10 @@ impl Simulated {
         config.write(&config_path)?;
         let log = config_path.with_extension("log");
         let http = local_http()?;
-        let process = spawn(&config_path, &log)?;
+        let process = spawn(&config_path, &log, clock.as_ref())?;
         let baseline = leaks::Held::default();
         let local = format!("http://{local}");
-        let mut device = Self { process, config_path, log, recording, page, local, http, baseline };
+        let mut device = Self { process, config_path, log, clock, recording, page, local, http, baseline };
         device.wait_until_ready().await?;
         device.baseline = leaks::Held::by(&device.status().await?)?;
         Ok(device)
@@ -71,7 +88,7 @@ impl Simulated {
     pub fn run_to_its_end(case: &Case, config: &Config) -> Result<(Option<i32>, String)> {
         let config_path = case.fresh("doorwayd", ".toml");
         config.write(&config_path)?;
-        let mut process = spawn(&config_path, &config_path.with_extension("log"))?;
+        let mut process = spawn(&config_path, &config_path.with_extension("log"), None)?;
         let status = process.wait(START)?;
         Ok((status.code(), process.log()))
     }
@@ -131,6 +148,14 @@ impl Simulated {
     /// When nothing was recorded.
     pub fn speaker(&self, seconds: f64) -> Result<Sound> {
         Ok(Sound::read(&self.recording)?.last(seconds))
+    }
+
+    /// Sets the clock of a daemon that was started with its own: `ahead_s` seconds ahead of this machine's.
+    ///
+    /// # Errors
+    /// When it has no clock of its own.
+    pub fn skew_clock(&self, ahead_s: i64) -> Result<()> {
+        self.clock.as_ref().context("the daemon was started with this machine's clock")?.set(ahead_s)
     }
 
     /// Presses the call button.
@@ -213,7 +238,7 @@ impl Simulated {
     /// When it does not become ready.
     pub async fn start_again(&mut self) -> Result<()> {
         self.process.kill()?;
-        self.process = spawn(&self.config_path, &self.log)?;
+        self.process = spawn(&self.config_path, &self.log, self.clock.as_ref())?;
         self.wait_until_ready().await?;
         self.baseline = leaks::Held::by(&self.status().await?)?;
         Ok(())
@@ -234,9 +259,40 @@ impl Simulated {
     }
 }
 
-fn spawn(config: &Path, log: &Path) -> Result<Process> {
+/// A wall clock for one process, by libfaketime; the monotonic clock stays the machine's.
+#[derive(Debug)]
+struct SkewedClock {
+    library: PathBuf,
+    file: PathBuf,
+}
+
+impl SkewedClock {
+    fn new(file: &Path) -> Result<Self> {
+        let clock = Self { library: tools::faketime()?, file: file.to_owned() };
+        clock.set(0)?;
+        Ok(clock)
+    }
+
+    fn set(&self, ahead_s: i64) -> Result<()> {
+        // Renamed into place: the daemon reads the file at every look at the clock.
+        let next = self.file.with_extension("next");
+        fs::write(&next, format!("{ahead_s:+}"))
+            .and_then(|()| fs::rename(&next, &self.file))
+            .context("setting the clock")
+    }
+
+    fn give_to(&self, command: &mut Command) {
+        command.env("LD_PRELOAD", &self.library).env("FAKETIME_TIMESTAMP_FILE", &self.file);
+        command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1");
+    }
+}
+
+fn spawn(config: &Path, log: &Path, clock: Option<&SkewedClock>) -> Result<Process> {
     let mut command = Command::new(tools::doorwayd()?);
     command.arg("run").arg("--config").arg(config);
+    if let Some(clock) = clock {
+        clock.give_to(&mut command);
+    }
     Process::start("doorwayd", command, log)
 }
 

@@ -166,7 +166,7 @@ export class Session {
     });
     this.peer = peer;
     if (this.#track !== null) this.#attach(peer, this.#track);
-    if (this.#around.sound.srcObject !== null && this.call.phase === 'talking') this.play();
+    if (this.call.phase === 'answering' || this.call.phase === 'talking') this.play();
   }
 
   /** @param {boolean} open */

@@ -126,7 +126,8 @@ impl Shadow {
                 assert_eq!(call.id, id);
                 assert!(!(ring.is_some() && call.refused.contains(&client)), "{client} is rung after it declined");
                 assert_eq!(call.peers.insert(client.clone(), false), None, "{client} has a peer already");
-                let rung = ring.is_some() || call.invited.get(&client).is_some_and(|before| before.rung && !before.left);
+                let rung =
+                    ring.is_some() || call.invited.get(&client).is_some_and(|before| before.rung && !before.left);
                 call.invited.insert(client, Invited { rung, offered: true, left: false });
             }
             Action::Ring { client, call: id, .. } => {
