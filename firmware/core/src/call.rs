@@ -190,8 +190,13 @@ impl CallMachine {
         };
         match call.phase {
             Phase::Watched | Phase::Ringing { .. } => {}
-            // The talker's accept came twice, by signaling and by the data channel.
-            Phase::Active { .. } => return,
+            Phase::Active { .. } => {
+                // The talker says it again when it heard no answer: the first one may be lost.
+                if call.talker() == Some(client) {
+                    out.push_back(Action::Accepted { client: client.clone(), call: id });
+                }
+                return;
+            }
         }
         let since = call.rang_since.unwrap_or(call.started);
         call.answered = Some(now);
@@ -213,6 +218,34 @@ impl CallMachine {
         out.extend(chime(Moment::Answered).map(Action::Chime));
         let after = now.saturating_duration_since(since);
         out.push_back(Action::Record(Record::Answered { call: id, client: client.clone(), after }));
+    }
+
+    pub(crate) fn handle_reconnect(&mut self, client: &ClientId, id: CallId, now: Instant, out: &mut VecDeque<Action>) {
+        let Some(call) = self.call.as_ref().filter(|call| call.id == id) else {
+            return;
+        };
+        let Some(peer) = call.peers.get(client).filter(|_| self.here.contains_key(client)) else {
+            return;
+        };
+        let connect_by = match peer.link {
+            // Who is rung has until it answers.
+            Link::Connected if matches!(call.phase, Phase::Ringing { .. }) && peer.rung.is_some() => None,
+            Link::Connected => Some(now + self.settings.connect_timeout),
+            // Asking again and again does not put the deadline off.
+            Link::Invited { connect_by } => connect_by,
+            Link::Lost => None,
+            Link::Waiting => return,
+        };
+        if peer.link.has_peer() {
+            if call.talker() == Some(client) {
+                self.audio_off(out);
+            }
+            out.push_back(Action::ClosePeer { client: client.clone(), call: id });
+        }
+        if let Some(call) = &mut self.call {
+            call.set_link(client, Link::Invited { connect_by });
+        }
+        out.push_back(Action::Invite { client: client.clone(), call: id, ring: None });
     }
 
     pub(crate) fn handle_decline(&mut self, client: &ClientId, id: CallId, now: Instant, out: &mut VecDeque<Action>) {

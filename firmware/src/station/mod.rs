@@ -344,6 +344,7 @@ impl Station {
             }
             ClientSignal::Accept { call } => with_call(call, |client, call| Input::Accept { client, call }),
             ClientSignal::Decline { call } => with_call(call, |client, call| Input::Decline { client, call }),
+            ClientSignal::Reconnect { call } => with_call(call, |client, call| Input::Reconnect { client, call }),
             ClientSignal::HangUp { call } => with_call(call, |client, call| Input::HangUp { client, call }),
             ClientSignal::Candidate { call, candidate } => {
                 self.peers.handle_candidate(&client, &call, &candidate, now);
