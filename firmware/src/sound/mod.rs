@@ -28,6 +28,8 @@ use thread_priority::{
 };
 use tokio::sync::mpsc::Sender;
 
+use crate::keep_running::keep_running;
+
 use alsa_io::{AlsaMicrophone, AlsaSpeaker};
 pub use chime::Chime;
 use device::{DeviceError, Microphone, Speaker};
@@ -248,30 +250,42 @@ impl Sound {
         real_time: bool,
         enhancements: Enhancements,
         packets: Receiver<Incoming>,
-        open_microphone: impl FnMut() -> Result<M, DeviceError> + Send + 'static,
-        open_speaker: impl FnMut() -> Result<S, DeviceError> + Send + 'static,
+        mut open_microphone: impl FnMut() -> Result<M, DeviceError> + Send + 'static,
+        mut open_speaker: impl FnMut() -> Result<S, DeviceError> + Send + 'static,
     ) {
         let (voice, inputs) = sync_channel::<VoiceInput>(voice::QUEUE);
         let shared = self.shared.clone();
-        self.spawn("sound-voice", move || {
+        self.spawn("sound-voice", None, move || {
             if real_time {
                 ask_for_real_time(VOICE_PRIORITY, &mut false);
             }
             voice::run(&shared, &inputs, enhancements, &events);
         });
         let (shared, to_voice) = (self.shared.clone(), voice.clone());
-        self.spawn("sound-capture", move || {
-            capture::run(&shared, &to_voice, open_microphone);
+        self.spawn("sound-capture", Some(Side::Microphone), move || {
+            capture::run(&shared, &to_voice, &mut open_microphone);
         });
         let shared = self.shared.clone();
-        self.spawn("sound-playback", move || {
+        self.spawn("sound-playback", Some(Side::Speaker), move || {
             let wants_reference = enhancements.want_reference();
-            playback::run(&shared, &packets, &voice, wants_reference, open_speaker);
+            playback::run(&shared, &packets, &voice, wants_reference, &mut open_speaker);
         });
     }
 
-    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) {
-        match Builder::new().name(name.to_owned()).spawn(run) {
+    /// A thread; `side` is the device that is missing while the thread has failed.
+    fn spawn(&mut self, name: &'static str, side: Option<Side>, run: impl FnMut() + Send + 'static) {
+        let shared = self.shared.clone();
+        let failed = {
+            let shared = self.shared.clone();
+            move || {
+                if let Some(side) = side {
+                    let reason = "a sound thread failed; see the journal".to_owned();
+                    shared.note_health(side, DeviceHealth::Missing { reason });
+                }
+            }
+        };
+        let thread = move || keep_running(name, || shared.is_stopping(), run, failed);
+        match Builder::new().name(name.to_owned()).spawn(thread) {
             Ok(thread) => self.threads.push(thread),
             Err(error) => tracing::error!(%error, name, "a sound thread could not be started"),
         }

@@ -8,7 +8,7 @@ use doorway_proto::state::{Health, MediaHealth};
 use tokio::sync::mpsc;
 
 use crate::sound::{self, Sound, SoundEvent, SoundSettings, SoundSource};
-use crate::status::{SoundStatus, VideoStatus, epoch_ms};
+use crate::status::{MediaTotals, SoundStatus, VideoStatus, epoch_ms};
 use crate::video::{Video, VideoEvent, VideoSettings, VideoSource};
 
 /// Pictures that wait for the loop. When it is full the video thread drops up to the next keyframe.
@@ -39,6 +39,8 @@ pub(super) struct Media {
     pictures: (mpsc::Sender<VideoEvent>, mpsc::Receiver<VideoEvent>),
     packets: (mpsc::Sender<SoundEvent>, mpsc::Receiver<SoundEvent>),
     health: MediaHealth,
+    /// Of cameras and sound that are closed.
+    closed: MediaTotals,
 }
 
 impl Media {
@@ -60,6 +62,7 @@ impl Media {
             pictures: mpsc::channel(PICTURES),
             packets: mpsc::channel(PACKETS),
             health,
+            closed: MediaTotals::default(),
         }
     }
 
@@ -112,6 +115,7 @@ impl Media {
     pub(super) fn stop_video(&mut self) {
         self.video_ends = None;
         let Some(video) = self.video.take() else { return };
+        self.closed.add_video(&video.stats());
         close_aside("video-close", video);
         while self.pictures.1.try_recv().is_ok() {}
     }
@@ -148,6 +152,7 @@ impl Media {
     pub(super) fn stop_sound(&mut self) {
         self.sound_ends = None;
         let Some(sound) = self.sound.take() else { return };
+        self.closed.add_sound(&sound.stats());
         close_aside("sound-close", sound);
         while self.packets.1.try_recv().is_ok() {}
     }
@@ -187,6 +192,14 @@ impl Media {
         if let Some(sound) = &self.sound {
             sound.play_chime(chime);
         }
+    }
+
+    /// What camera and sound did since the daemon started.
+    pub(super) fn totals(&self) -> MediaTotals {
+        let mut totals = self.closed;
+        self.video.iter().for_each(|video| totals.add_video(&video.stats()));
+        self.sound.iter().for_each(|sound| totals.add_sound(&sound.stats()));
+        totals
     }
 
     pub(super) fn video_status(&self) -> VideoStatus {

@@ -71,6 +71,10 @@ pub struct Station {
     media_trouble: bool,
     buttons_lost: Option<String>,
     press_at: Instant,
+    /// A press whose first picture has not left yet.
+    picture_due: bool,
+    /// When the talker was let in, until the first sound of it came.
+    answered_at: Option<Instant>,
     started: Instant,
 }
 
@@ -138,6 +142,8 @@ impl Station {
             media_trouble: false,
             buttons_lost: None,
             press_at: now,
+            picture_due: false,
+            answered_at: None,
             started: now,
         }
     }
@@ -353,7 +359,9 @@ impl Station {
             ClientSignal::Answer { call, answer } => match self.peers.handle_answer(&client, &call, &answer, now) {
                 Ok(()) | Err(PeerError::AlreadyAnswered | PeerError::OtherOffer) => None,
                 Err(error) => {
-                    tracing::info!(%client, %error, "a client's answer was not taken");
+                    // The parser's words may quote the SDP.
+                    tracing::info!(%client, "a client's answer was not taken");
+                    tracing::debug!(%client, %error, "why the answer was not taken");
                     with_call(call, |client, call| Input::Malformed { client, call })
                 }
             },
@@ -378,6 +386,9 @@ impl Station {
                 if self.talker.as_ref() == Some(&client)
                     && let Some(sound) = self.media.sound()
                 {
+                    if let Some(answered_at) = self.answered_at.take() {
+                        metrics::first_sound(now.saturating_duration_since(answered_at));
+                    }
                     sound.receiver().push(&ReceivedPacket {
                         sequence: packet.sequence,
                         timestamp: packet.timestamp,
@@ -418,6 +429,10 @@ impl Station {
             MediaEvent::Video(VideoEvent::AccessUnit(unit)) => {
                 let data: Arc<[u8]> = Arc::from(&unit.data[..]);
                 self.peers.send_picture(&data, unit.keyframe, unit.captured_at, now);
+                if self.picture_due && unit.keyframe && self.peers.iter().any(|(_, connected)| connected) {
+                    self.picture_due = false;
+                    metrics::first_picture(now.saturating_duration_since(self.press_at));
+                }
                 if unit.keyframe && self.peers.awaits_keyframe() {
                     self.want_keyframe(now);
                 }
@@ -494,6 +509,7 @@ impl Station {
                     return;
                 }
                 self.press_at = at;
+                self.picture_due = true;
                 self.receipts.clear();
                 let wall = SystemTime::now() - now.saturating_duration_since(at);
                 self.marks = Marks {
@@ -586,6 +602,9 @@ impl Station {
             Ok(offer) => offer,
             Err(error) => {
                 tracing::error!(%error, "a client is rung without a picture");
+                if let Some(ring) = ring {
+                    self.ring(&client, call, ring, None);
+                }
                 self.core.handle_input(Input::PeerLost { client, call }, now);
                 return;
             }
@@ -644,6 +663,7 @@ impl Station {
         }
         self.media.set_talking(talker.is_some());
         self.steering.handle_talker(talker.clone());
+        self.answered_at = talker.as_ref().map(|_| Instant::now());
         self.talker = talker;
     }
 

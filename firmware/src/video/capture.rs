@@ -1,7 +1,7 @@
 //! Cameras behind V4L2 (single-planar capture with memory-mapped buffers).
 //!
-//! The `v4l` crate unwraps some of what drivers say, and a panic ends the daemon; what it does with strings and
-//! controls is avoided here where a strange driver could trip it.
+//! The `v4l` crate unwraps some of what drivers say, and a panic costs a second of picture; what it does with strings
+//! and controls is avoided here where a strange driver could trip it.
 
 use std::io;
 use std::path::{Path, PathBuf};
