@@ -21,6 +21,7 @@ use std::sync::{Arc, Once};
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
+use alsa::Direction;
 use bytes::Bytes;
 use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
@@ -149,6 +150,16 @@ pub struct ReceivedPacket {
     pub data: Bytes,
     /// When it came out of the socket.
     pub arrived: Instant,
+}
+
+/// Why the microphone and the speaker can't work at the moment, as far as can be told without opening anything.
+pub fn absence(source: &SoundSource) -> (Option<String>, Option<String>) {
+    match source {
+        SoundSource::Alsa { capture, playback } => {
+            (remedy::no_card(capture, Direction::Capture), remedy::no_card(playback, Direction::Playback))
+        }
+        SoundSource::Test { .. } | SoundSource::None => (None, None),
+    }
 }
 
 /// Running sound. Dropping it stops and joins its threads, which takes at most about 30 ms.

@@ -39,9 +39,12 @@ use wire::{call_id, door_id, end_reason, millis};
 /// How often a simulated board's panel and its levels are refreshed while somebody looks.
 const PANEL_REFRESH: Duration = Duration::from_millis(200);
 
-/// What works before anything was tried.
+/// What works, as far as can be told before anything was tried.
 pub fn media_at_rest(config: &Config) -> doorway_proto::state::MediaHealth {
-    Media::new(config.video.clone(), config.sound.clone()).health().clone()
+    let now = Instant::now();
+    let mut media = Media::new(config.video.clone(), config.sound.clone(), now);
+    media.look_around(now);
+    media.health().clone()
 }
 
 /// What the loop owns.
@@ -121,7 +124,7 @@ impl Station {
         Self {
             core,
             peers,
-            media: Media::new(config.video, config.sound),
+            media: Media::new(config.video, config.sound, now),
             board,
             buttons,
             link,
@@ -230,6 +233,9 @@ impl Station {
             self.media.request_keyframe();
         }
         self.media.handle_timeout(now);
+        if self.media.look_around(now) {
+            self.media_changed(now);
+        }
     }
 
     /// Carries out what the core decided and lets the peers send, until both are at rest.

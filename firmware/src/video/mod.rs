@@ -94,6 +94,21 @@ impl VideoSource {
     }
 }
 
+/// Why there can be no picture at the moment, as far as can be told without opening anything.
+pub fn absence(source: &VideoSource) -> Option<String> {
+    match source {
+        VideoSource::V4l2 { device: Some(device), .. } => {
+            let error = device.symlink_metadata().err()?;
+            let device = device.display().to_string();
+            Some(CameraError::Device { device, what: "looking for it", error }.to_string())
+        }
+        VideoSource::V4l2 { device: None, .. } => {
+            capture::nodes().is_empty().then(|| CameraError::NoneFound.to_string())
+        }
+        VideoSource::Test | VideoSource::Libcamera | VideoSource::Recording { .. } | VideoSource::None => None,
+    }
+}
+
 /// Which encoder to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EncoderChoice {
