@@ -42,7 +42,8 @@ export type ClientSignal =
   | { type: 'candidate'; call: CallId; candidate: string }
   | { type: 'accept'; call: CallId }
   | { type: 'decline'; call: CallId }
-  | { type: 'hang_up'; call: CallId };
+  | { type: 'hang_up'; call: CallId }
+  | { type: 'reconnect'; call: CallId };
 
 // ---- signaling.rs: companion to page
 

@@ -223,6 +223,7 @@ export class Switchboard {
   #open(first, station, held) {
     const session = new Session(first, {
       signal: (signal) => this.#companion.signal(station, signal),
+      checkLink: () => this.#companion.check(),
       sound: this.#sound,
       changed: (one) => this.#handleChange(one),
       pressedAgain: (one) => this.#listener.pressedAgain(one),

@@ -20,8 +20,8 @@ const MICROPHONE_WORDS = /** @type {const} */ ({
 export function callLines(session, pressedAgain, actions) {
   /** @type {Line[]} */
   const lines = [];
-  const { phase, media } = session.call;
-  if (media === 'reconnecting' && phase !== 'ringing') {
+  const { phase, lost } = session.call;
+  if (lost && phase !== 'ringing') {
     lines.push({ reason: 'reconnecting', text: text('call.reconnecting'), tone: 'wait' });
   }
   switch (session.microphone) {
