@@ -142,7 +142,7 @@ test('who hangs up while the connection is away is out', () => {
 });
 
 test('a watch without an id has no connection to ask for', () => {
-  assert.equal(asks(after(watch('front'), { type: 'reachable', reachable: false }, { type: 'reachable', reachable: true })), 0);
+  assert.equal(asks(after(watch('front'), { type: 'media', media: 'reconnecting' })), 0);
 });
 
 test('a call goes on without the companion', () => {
