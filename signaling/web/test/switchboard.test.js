@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Switchboard } from '../static/js/switchboard.js';
+import { callLines } from '../static/js/view/trouble.js';
 
 /** @typedef {import('../types/messages').Activity} Activity */
 /** @typedef {import('../types/messages').ClientSignal} ClientSignal */
@@ -44,9 +45,15 @@ class FakeConnection extends EventTarget {
     this.connectionState = 'closed';
   }
 
+  /** What the station says over the channel goes into `onmessage`. */
   opensChannel() {
     const send = (/** @type {string} */ text) => this.sent.push(JSON.parse(text));
-    this.ondatachannel({ channel: { label: 'doorway', readyState: 'open', send } });
+    const onmessage = (/** @type {{data: string}} */ event) => {
+      assert.ok(event, 'the page listens');
+    };
+    const channel = { label: 'doorway', readyState: 'open', send, onmessage };
+    this.ondatachannel({ channel });
+    return channel;
   }
 
   /** @param {string} state */
@@ -407,6 +414,17 @@ bench('a connection that breaks while the companion is away is asked for when it
   assert.deepEqual(it.told(), ['front reconnect f1']);
   it.board.handle({ type: 'welcome', version: 1, stations: [station('front', 'idle')] });
   assert.deepEqual(it.over.map(([session]) => session.call.reason), ['connection_lost'], 'it was restarted');
+});
+
+bench('a station of another version is told of, and the call goes on', (it) => {
+  it.talks();
+  const channel = it.connection.opensChannel();
+  const reasons = () => callLines(it.front, false, { retry: () => undefined, play: () => undefined }).map((line) => line.reason);
+  channel.onmessage({ data: JSON.stringify({ type: 'hello', version: 1, call: 'f1' }) });
+  assert.ok(!reasons().includes('control_version'));
+  channel.onmessage({ data: JSON.stringify({ type: 'hello', version: 2, call: 'f1' }) });
+  assert.ok(reasons().includes('control_version'));
+  assert.equal(it.front.call.phase, 'talking');
 });
 
 bench('a door is not asked over a connection that is away', (it) => {

@@ -114,7 +114,7 @@ export interface SimState {
   buttons: { id: ButtonId; label: string; pressed: boolean }[];
   relays: { id: string; label: string; energised: boolean; moves: { at_ms: number; energised: boolean }[] }[];
   indicator: 'off' | 'ready' | 'ringing' | 'connecting' | 'talking' | 'fault';
-  chime: string;
+  chime: 'silent' | 'ringing' | 'accepted' | 'ended' | 'refused';
   microphone_dbfs: number | null;
   speaker_dbfs: number | null;
   activity: Activity;

@@ -3,7 +3,7 @@
 import { deadlines, step } from './call.js';
 import { Doors } from './doors.js';
 import { MicrophoneError, openMicrophone } from './microphone.js';
-import { Peer } from './peer.js';
+import { CONTROL_VERSION, Peer } from './peer.js';
 
 /** @typedef {import('./call.js').Call} Call */
 /** @typedef {import('./call.js').Event} Event */
@@ -31,6 +31,8 @@ export class Session {
   muted = false;
   /** The browser did not let the sound play. */
   soundBlocked = false;
+  /** The station speaks another version of the call's messages than this page. */
+  versionDiffers = false;
   /** @type {MediaHealth|null} what the station said in this call; until then its card tells */
   health = null;
   /** When it began and, once answered, when talking began; ms since the Unix epoch. */
@@ -183,6 +185,12 @@ export class Session {
   #handleEvent(event) {
     switch (event.type) {
       case 'hello':
+        this.versionDiffers = event.version !== CONTROL_VERSION;
+        if (this.versionDiffers) {
+          console.warn(`Doorway: the station speaks version ${event.version} of the call's messages, this page ${CONTROL_VERSION}`);
+        }
+        this.#around.changed(this);
+        return;
       case 'pong':
         return;
       case 'accepted':
