@@ -75,6 +75,76 @@ test('a lost connection has its time to come back', () => {
   assert.deepEqual([over.call.phase, over.call.reason, over.call.media], ['over', 'connection_lost', 'failed']);
 });
 
+/** A call that is talked in and has just lost its connection. */
+function broken() {
+  return after(rung(), { type: 'media', media: 'connected' }, { type: 'accept' }, { type: 'accepted' },
+    { type: 'media', media: 'reconnecting' });
+}
+
+/** @param {Step} state */
+function asks(state) {
+  return state.effects.filter((effect) => effect.do === 'send' && effect.request === 'reconnect').length;
+}
+
+test('a lost connection is asked for anew, once, and the link is looked at', () => {
+  const lost = broken();
+  assert.deepEqual(lost.effects, [{ do: 'send', request: 'reconnect' }, { do: 'check_link' }]);
+  const again = after(lost, { type: 'offered', id: 'c1', offer: 'newer' });
+  assert.deepEqual(again.effects, [{ do: 'answer', offer: 'newer' }]);
+  // The new connection fails as well: the same loss.
+  assert.deepEqual(step(again.call, { type: 'media', media: 'reconnecting' }).effects, []);
+  const back = after(again, { type: 'media', media: 'connected' });
+  assert.equal(back.call.phase, 'talking');
+  assert.equal(asks(step(back.call, { type: 'media', media: 'reconnecting' })), 1, 'the next loss');
+});
+
+test('a connection that is made anew does not get more time', () => {
+  const lost = broken();
+  const renewed = after(lost, { type: 'offered', id: 'c1', offer: 'newer' });
+  assert.equal(renewed.call.media, 'connecting');
+  assert.deepEqual(deadlines(renewed.call), deadlines(lost.call));
+});
+
+test('a station that is out of reach is asked when it is back, each time', () => {
+  const talking = after(rung(), { type: 'media', media: 'connected' }, { type: 'accept' }, { type: 'accepted' });
+  const alone = after(talking, { type: 'reachable', reachable: false }, { type: 'media', media: 'reconnecting' });
+  assert.deepEqual(alone.effects, [{ do: 'check_link' }]);
+  const back = step(alone.call, { type: 'reachable', reachable: true });
+  assert.equal(asks(back), 1);
+  assert.equal(asks(step(back.call, { type: 'reachable', reachable: true })), 0, 'it was not away');
+  assert.equal(asks(after(back, { type: 'reachable', reachable: false }, { type: 'reachable', reachable: true })), 1);
+});
+
+test('a station that comes back is not asked for a connection that is alive', () => {
+  const talking = after(rung(), { type: 'media', media: 'connected' }, { type: 'accept' }, { type: 'accepted' });
+  assert.deepEqual(after(talking, { type: 'reachable', reachable: false }, { type: 'reachable', reachable: true }).effects, []);
+});
+
+test('an offer that was asked for is taken though the old connection came back meanwhile', () => {
+  const late = after(broken(), { type: 'media', media: 'connected' }, { type: 'offered', id: 'c1', offer: 'newer' });
+  assert.deepEqual(late.effects, [{ do: 'answer', offer: 'newer' }]);
+  // It was the only one that was asked for.
+  const alive = after(late, { type: 'media', media: 'connected' }, { type: 'offered', id: 'c1', offer: 'newest' });
+  assert.deepEqual(alive.effects, []);
+});
+
+test('a ring whose connection broke is asked for anew and rings on', () => {
+  const lost = after(rung(), { type: 'media', media: 'connected' }, { type: 'media', media: 'reconnecting' });
+  assert.equal(asks(lost), 1);
+  const again = step(lost.call, { type: 'rung', button: BUTTON, offer: 'newer', timeoutMs: 30_000 });
+  assert.deepEqual([again.call.phase, again.effects], ['ringing', [{ do: 'answer', offer: 'newer' }]]);
+});
+
+test('who hangs up while the connection is away is out', () => {
+  const over = after(broken(), { type: 'hang_up' });
+  assert.deepEqual(over.effects, [{ do: 'send', request: 'hang_up' }, { do: 'close' }]);
+  assert.deepEqual(after(over, { type: 'offered', id: 'c1', offer: 'newer' }).effects, []);
+});
+
+test('a watch without an id has no connection to ask for', () => {
+  assert.equal(asks(after(watch('front'), { type: 'media', media: 'reconnecting' })), 0);
+});
+
 test('a call goes on without the companion', () => {
   const talking = after(rung(), { type: 'media', media: 'connected' }, { type: 'accept' }, { type: 'accepted' });
   const alone = step(talking.call, { type: 'reachable', reachable: false });
@@ -146,7 +216,7 @@ test('whatever happens, every state has a deadline or a live connection, and wha
     () => ({ type: 'offered', id: 'c1', offer: 'o' }),
     () => ({ type: 'accept' }), () => ({ type: 'decline' }), () => ({ type: 'hang_up' }), () => ({ type: 'accepted' }),
     () => ({ type: 'ended', reason: 'hung_up' }),
-    () => ({ type: 'media', media: random(2) === 0 ? 'connected' : 'reconnecting' }),
+    () => ({ type: 'media', media: /** @type {const} */ (['connected', 'connecting', 'reconnecting'])[random(3)] ?? 'connected' }),
     () => ({ type: 'channel', open: random(2) === 0 }),
     () => ({ type: 'reachable', reachable: random(2) === 0 }),
     () => ({ type: 'station_idle' }),
@@ -159,8 +229,12 @@ test('whatever happens, every state has a deadline or a live connection, and wha
       const event = due.length > 0 && random(6) === 0
         ? { type: /** @type {const} */ ('deadline'), name: due[random(due.length)]?.name ?? 'ring' }
         : events[random(events.length)]?.() ?? { type: /** @type {const} */ ('accept') };
+      const wasLost = state.call.lost;
       const wasOver = state.call.phase === 'over';
       state = step(state.call, event);
+      // Asked for once in a loss, and once more whenever the station is reachable again.
+      if (event.type !== 'reachable' && event.type !== 'media') assert.equal(asks(state), 0);
+      if (wasLost && event.type === 'media') assert.equal(asks(state), 0);
       closed += state.effects.filter((effect) => effect.do === 'close').length;
       if (wasOver) assert.deepEqual(state.effects, []);
       const { phase, media } = state.call;

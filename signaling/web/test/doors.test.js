@@ -34,6 +34,17 @@ test('a door that opened is shown as long as its pulse', () => withDoors((doors,
   assert.equal(doors.state('door').outcome, '');
 }));
 
+test('a door is said to be open no longer than its pulse', () => withDoors((doors) => {
+  doors.unlock('door');
+  doors.handleResult(1, 'door', { result: 'opened', pulse_ms: 1_000 });
+  mock.timers.tick(999);
+  assert.deepEqual([doors.state('door').outcome, doors.state('door').pulsing], ['opened', true]);
+  mock.timers.tick(1);
+  assert.deepEqual([doors.state('door').outcome, doors.state('door').pulsing], ['opened', false]);
+  mock.timers.tick(SHOW_MS - 1_000);
+  assert.equal(doors.state('door').outcome, '');
+}));
+
 test('a second request waits for the first one', () => withDoors((doors, sent) => {
   doors.unlock('door');
   doors.unlock('door');

@@ -52,11 +52,24 @@ test('every element that a module asks for is in the page', () => {
   }
 });
 
+test('the panel of the simulated board has a word for all that the board may say, and for nothing else', () => {
+  const messages = readFileSync(new URL('../types/messages.d.ts', import.meta.url), 'utf8');
+  const state = messages.slice(messages.indexOf('interface SimState'));
+  const strings = read('js/strings.js');
+  for (const part of ['indicator', 'chime']) {
+    const [, union = ''] = new RegExp(`\\b${part}: ([^;]+);`).exec(state) ?? [];
+    const said = [...union.matchAll(/'(\w+)'/g)].map(([, value]) => `sim.${part}.${value}`);
+    const words = [...strings.matchAll(/^ {2}'([\w.]+)':/gm)].map(([, key]) => key ?? '');
+    assert.ok(said.length > 3, part);
+    assert.deepEqual([...new Set(words.filter((key) => key.startsWith(`sim.${part}.`)))].sort(), said.sort());
+  }
+});
+
 test('every text is used', () => {
   const all = FILES.filter((name) => name !== 'js/strings.js').map(read).join('\n');
   const strings = read('js/strings.js');
   const dynamic = ['link.', 'station.', 'camera.', 'microphone.', 'speaker.', 'calls.', 'notify.', 'quality.', 'ended.',
-    'door.refused.', 'sim.'];
+    'door.refused.', 'sim.link.', 'sim.indicator.', 'sim.chime.'];
   const unused = [...strings.matchAll(/^ {2}'([\w.]+)':/gm)].map(([, key]) => key ?? '')
     .filter((key) => !all.includes(`'${key}'`) && !all.includes(`"${key}"`) && !dynamic.some((prefix) => key.startsWith(prefix)));
   assert.deepEqual(unused, []);

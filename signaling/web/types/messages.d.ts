@@ -42,7 +42,8 @@ export type ClientSignal =
   | { type: 'candidate'; call: CallId; candidate: string }
   | { type: 'accept'; call: CallId }
   | { type: 'decline'; call: CallId }
-  | { type: 'hang_up'; call: CallId };
+  | { type: 'hang_up'; call: CallId }
+  | { type: 'reconnect'; call: CallId };
 
 // ---- signaling.rs: companion to page
 
@@ -113,7 +114,7 @@ export interface SimState {
   buttons: { id: ButtonId; label: string; pressed: boolean }[];
   relays: { id: string; label: string; energised: boolean; moves: { at_ms: number; energised: boolean }[] }[];
   indicator: 'off' | 'ready' | 'ringing' | 'connecting' | 'talking' | 'fault';
-  chime: string;
+  chime: 'silent' | 'ringing' | 'accepted' | 'ended' | 'refused';
   microphone_dbfs: number | null;
   speaker_dbfs: number | null;
   activity: Activity;

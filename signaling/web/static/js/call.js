@@ -23,6 +23,8 @@
  * @property {number} rings - how many times it rang, a repeated ring renews its deadline
  * @property {number} timeoutMs - how long it rings
  * @property {Media} media
+ * @property {boolean} lost - the connection broke off and is not back yet
+ * @property {boolean} renewing - a new offer was asked for and has not come
  * @property {boolean} channel - the data channel is open
  * @property {boolean} reachable - the companion and the station behind it can be reached
  * @property {boolean} asked - `accept` has been repeated
@@ -46,7 +48,8 @@
 /**
  * @typedef {(
  *   | {do: 'answer', offer: string}
- *   | {do: 'send', request: 'accept'|'decline'|'hang_up'|'watch'}
+ *   | {do: 'send', request: 'accept'|'decline'|'hang_up'|'watch'|'reconnect'}
+ *   | {do: 'check_link'}
  *   | {do: 'talk'}
  *   | {do: 'close'}
  * )} Effect
@@ -99,9 +102,9 @@ export function step(call, event) {
     case 'hang_up': return handleHangUp(call);
     case 'accepted': return handleAccepted(call);
     case 'ended': return finish(call, event.reason);
-    case 'media': return only({ ...call, media: event.media });
+    case 'media': return handleMedia(call, event.media);
     case 'channel': return only({ ...call, channel: event.open });
-    case 'reachable': return only({ ...call, reachable: event.reachable });
+    case 'reachable': return handleReachable(call, event.reachable);
     case 'station_idle':
       // A station that says it is idle after a break was restarted: what this page still shows is a ghost.
       return call.media === 'connected' ? only(call) : finish(call, 'connection_lost');
@@ -156,7 +159,7 @@ function handleRung(call, event) {
     case 'talking':
       // A station that rings this page again for the call it is in has lost the connection: take the new one, unless
       // the old one is alive.
-      return offer === null || call.media === 'connected' ? only(call) : answer(call, offer);
+      return offer === null || isAlive(call) ? only(call) : answer(call, offer);
     case 'over':
       return only(call);
   }
@@ -171,7 +174,52 @@ function handleOffered(call, event) {
   if (call.phase === 'requested') {
     return answer({ ...call, id: event.id, phase: 'watching' }, event.offer);
   }
-  return call.media === 'connected' ? only(call) : answer(call, event.offer);
+  return isAlive(call) ? only(call) : answer(call, event.offer);
+}
+
+/**
+ * @param {Call} call
+ * @param {Media} media
+ * @returns {Step}
+ */
+function handleMedia(call, media) {
+  if (media !== 'reconnecting') return only({ ...call, media, lost: call.lost && media !== 'connected' });
+  // Once for a loss: a new connection that fails as well is no reason to ask without end.
+  if (call.lost) return only({ ...call, media });
+  const { call: asked, effects } = renew({ ...call, media, lost: true });
+  // What cut the media off may have cut the way to the companion as well, and a socket is slow to notice.
+  return then(asked, ...effects, { do: 'check_link' });
+}
+
+/**
+ * @param {Call} call
+ * @param {boolean} reachable
+ * @returns {Step}
+ */
+function handleReachable(call, reachable) {
+  const told = { ...call, reachable };
+  return reachable && !call.reachable && call.lost ? renew(told) : only(told);
+}
+
+/**
+ * Asks the station for a new offer, if it can be asked.
+ *
+ * @param {Call} call
+ * @returns {Step}
+ */
+function renew(call) {
+  if (call.id === null || !call.reachable) return only(call);
+  return then({ ...call, renewing: true }, { do: 'send', request: 'reconnect' });
+}
+
+/**
+ * Whether an offer would break a connection that works. The station has closed the one that a new offer was asked for,
+ * even if that came back at the last moment.
+ *
+ * @param {Call} call
+ */
+function isAlive(call) {
+  return call.media === 'connected' && !call.renewing;
 }
 
 /**
@@ -236,8 +284,8 @@ function handleDeadline(call, name) {
  */
 function blank(station) {
   return {
-    phase: 'requested', id: null, station, button: null, rings: 0, timeoutMs: 0, media: 'none', channel: false,
-    reachable: true, asked: false, talked: false, reason: null,
+    phase: 'requested', id: null, station, button: null, rings: 0, timeoutMs: 0, media: 'none', lost: false,
+    renewing: false, channel: false, reachable: true, asked: false, talked: false, reason: null,
   };
 }
 
@@ -247,7 +295,7 @@ function blank(station) {
  * @returns {Step}
  */
 function answer(call, offer) {
-  return then({ ...call, media: 'connecting', channel: false }, { do: 'answer', offer });
+  return then({ ...call, media: 'connecting', renewing: false, channel: false }, { do: 'answer', offer });
 }
 
 /**

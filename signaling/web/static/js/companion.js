@@ -16,6 +16,8 @@ const ROOM = new URLSearchParams(globalThis.location?.search ?? '').get('room') 
 const PING_EVERY_MS = 10_000;
 /** Without any frame for this long after a ping the connection is dead, whatever the browser still believes. */
 const SILENCE_MS = 5_000;
+/** The same where there is a reason for doubt. */
+const CHECK_MS = 2_000;
 /** A connection that isn't there after this long is tried anew. */
 const OPEN_MS = 8_000;
 /** The rung of the ladder that a companion which refuses for lack of room is tried from. */
@@ -37,6 +39,8 @@ export class Companion {
   #retryTimer = 0;
   #pingTimer = 0;
   #silenceTimer = 0;
+  /** When `#silenceTimer` ends; infinite while nothing is waited for. */
+  #silentAt = Infinity;
 
   /**
    * @param {string} url
@@ -47,10 +51,12 @@ export class Companion {
     this.#url = url;
     this.#identity = { ...identity };
     this.#listener = listener;
-    addEventListener('online', () => this.#hurry());
+    addEventListener('online', () => this.check());
     document.addEventListener('visibilitychange', () => {
-      if (!document.hidden) this.#hurry();
+      if (!document.hidden) this.check();
     });
+    // From one network into another, a socket looks alive though it leads nowhere.
+    /** @type {{connection?: EventTarget}} */ (navigator).connection?.addEventListener('change', () => this.check());
   }
 
   /** This page's id among the endpoints. */
@@ -63,7 +69,7 @@ export class Companion {
     if (this.#attempt === 0) this.#setLink('connecting');
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
-    this.#silenceTimer = setTimeout(() => this.#lost(socket), OPEN_MS);
+    this.#expect(socket, OPEN_MS);
     socket.onopen = () => socket.send(JSON.stringify(this.#hello()));
     socket.onmessage = (event) => this.#handleFrame(socket, event.data);
     socket.onclose = () => this.#lost(socket);
@@ -92,6 +98,15 @@ export class Companion {
     return this.#send({ type: 'signal', to, signal });
   }
 
+  /**
+   * Finds out at once whether the companion is there, where something speaks for a change: no reason to sit out the
+   * ladder, nor to believe a socket that may be dead.
+   */
+  check() {
+    if (this.link === 'offline' && this.#socket === null) this.connect();
+    else if (this.link === 'online' && this.#socket !== null) this.#ping(this.#socket, CHECK_MS);
+  }
+
   /** @param {ClientMessage} message */
   #send(message) {
     if (this.link !== 'online' || this.#socket?.readyState !== WebSocket.OPEN) return false;
@@ -115,7 +130,7 @@ export class Companion {
    */
   #handleFrame(socket, data) {
     if (socket !== this.#socket) return;
-    clearTimeout(this.#silenceTimer);
+    this.#stopExpecting();
     const message = parse(data);
     if (message === null) {
       console.warn('Doorway: the companion sent something that is no message; ignored');
@@ -127,7 +142,7 @@ export class Companion {
         this.refusal = null;
         this.#setLink('online');
         forgetReload();
-        this.#pingTimer = setInterval(() => this.#ping(socket), PING_EVERY_MS);
+        this.#pingTimer = setInterval(() => this.#ping(socket, SILENCE_MS), PING_EVERY_MS);
         break;
       case 'refused':
         this.#handleRefusal(message.code, message.message);
@@ -172,11 +187,29 @@ export class Companion {
     }
   }
 
-  /** @param {WebSocket} socket */
-  #ping(socket) {
-    if (!this.#send({ type: 'ping' })) return;
+  /**
+   * @param {WebSocket} socket
+   * @param {number} patienceMs - without any frame for this long the connection is dead
+   */
+  #ping(socket, patienceMs) {
+    // What is waited for already comes no later for being asked again.
+    if (this.#silentAt <= performance.now() + patienceMs) return;
+    if (this.#send({ type: 'ping' })) this.#expect(socket, patienceMs);
+  }
+
+  /**
+   * @param {WebSocket} socket
+   * @param {number} ms
+   */
+  #expect(socket, ms) {
+    this.#stopExpecting();
+    this.#silentAt = performance.now() + ms;
+    this.#silenceTimer = setTimeout(() => this.#lost(socket), ms);
+  }
+
+  #stopExpecting() {
     clearTimeout(this.#silenceTimer);
-    this.#silenceTimer = setTimeout(() => this.#lost(socket), SILENCE_MS);
+    this.#silentAt = Infinity;
   }
 
   /** @param {WebSocket} socket */
@@ -195,14 +228,9 @@ export class Companion {
     this.#setLink('refused');
   }
 
-  /** The network or the person came back: no reason to sit out the ladder. */
-  #hurry() {
-    if (this.link === 'offline' && this.#socket === null) this.connect();
-  }
-
   #drop() {
     clearTimeout(this.#retryTimer);
-    clearTimeout(this.#silenceTimer);
+    this.#stopExpecting();
     clearInterval(this.#pingTimer);
     const socket = this.#socket;
     this.#socket = null;

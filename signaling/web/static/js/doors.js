@@ -10,16 +10,17 @@
  * @property {import('../../types/messages').UnlockRefusal|null} refusal
  * @property {boolean} open - the relay is energised, whoever asked for it
  * @property {number} pulseMs - how long it stays so
+ * @property {boolean} pulsing - the pulse of the last request is not over
  * @property {number} request - the number of the last request, 0 before the first
  */
 
 /** The station answers when the relay has acted, which takes milliseconds. */
 export const ANSWER_MS = 3_000;
-/** How long a result is shown at least; an open door is shown as long as it is open. */
+/** How long a result is shown at least; that a door was opened, as long as it is open. */
 export const SHOW_MS = 4_000;
 
 /** @type {DoorState} */
-const SHUT = { outcome: '', refusal: null, open: false, pulseMs: 0, request: 0 };
+const SHUT = { outcome: '', refusal: null, open: false, pulseMs: 0, pulsing: false, request: 0 };
 
 export class Doors {
   #send;
@@ -28,6 +29,8 @@ export class Doors {
   #doors = new Map();
   /** @type {Map<string, ReturnType<typeof setTimeout>>} */
   #timers = new Map();
+  /** @type {Map<string, ReturnType<typeof setTimeout>>} */
+  #pulses = new Map();
   #request = 0;
 
   /**
@@ -65,7 +68,9 @@ export class Doors {
     if (this.state(door).request !== request) return;
     switch (outcome.result) {
       case 'opened':
-        this.#set(door, { outcome: 'opened', pulseMs: outcome.pulse_ms });
+        this.#set(door, { outcome: 'opened', pulseMs: outcome.pulse_ms, pulsing: true });
+        clearTimeout(this.#pulses.get(door));
+        this.#pulses.set(door, setTimeout(() => this.#set(door, { pulsing: false }), outcome.pulse_ms));
         this.#later(door, '', Math.max(SHOW_MS, outcome.pulse_ms));
         return;
       case 'refused':
@@ -89,8 +94,10 @@ export class Doors {
   }
 
   close() {
-    for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#timers.clear();
+    for (const timers of [this.#timers, this.#pulses]) {
+      for (const timer of timers.values()) clearTimeout(timer);
+      timers.clear();
+    }
   }
 
   /**

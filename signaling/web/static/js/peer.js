@@ -19,7 +19,7 @@
 
 /** `CONTROL_CHANNEL` and `CONTROL_VERSION` of signaling/proto. */
 const CHANNEL = 'doorway';
-const VERSION = 1;
+export const CONTROL_VERSION = 1;
 
 const PING_EVERY_MS = 1_000;
 /** A station that leaves a ping unanswered for this long is treated as lost. ICE alone takes seconds more to notice. */
@@ -194,9 +194,6 @@ export class Peer {
       return;
     }
     if (event.type === 'pong') return;
-    if (event.type === 'hello' && event.version !== VERSION) {
-      console.warn(`Doorway: the station speaks version ${event.version} of the call's messages, this page ${VERSION}`);
-    }
     this.#listener.event(event);
   }
 

@@ -3,7 +3,7 @@
 import { deadlines, step } from './call.js';
 import { Doors } from './doors.js';
 import { MicrophoneError, openMicrophone } from './microphone.js';
-import { Peer } from './peer.js';
+import { CONTROL_VERSION, Peer } from './peer.js';
 
 /** @typedef {import('./call.js').Call} Call */
 /** @typedef {import('./call.js').Event} Event */
@@ -15,6 +15,7 @@ import { Peer } from './peer.js';
 /**
  * @typedef {object} Surroundings what a session needs of the page
  * @property {(signal: ClientSignal) => boolean} signal - to the session's station, by the companion
+ * @property {() => void} checkLink - finds out at once whether the companion is still there
  * @property {HTMLAudioElement} sound - plays the visitor's voice
  * @property {(session: Session) => void} changed
  * @property {(session: Session) => void} pressedAgain
@@ -30,6 +31,8 @@ export class Session {
   muted = false;
   /** The browser did not let the sound play. */
   soundBlocked = false;
+  /** The station speaks another version of the call's messages than this page. */
+  versionDiffers = false;
   /** @type {MediaHealth|null} what the station said in this call; until then its card tells */
   health = null;
   /** When it began and, once answered, when talking began; ms since the Unix epoch. */
@@ -58,7 +61,7 @@ export class Session {
     this.#around = around;
     this.#held = held;
     this.call = first.call;
-    this.doors = new Doors((request) => this.peer?.send(request) ?? false, () => around.changed(this));
+    this.doors = new Doors((request) => this.#ask(request), () => around.changed(this));
     this.#follow(first);
   }
 
@@ -143,6 +146,9 @@ export class Session {
       case 'send':
         this.#say(effect.request);
         return;
+      case 'check_link':
+        this.#around.checkLink();
+        return;
       case 'talk':
         this.talk();
         return;
@@ -179,6 +185,12 @@ export class Session {
   #handleEvent(event) {
     switch (event.type) {
       case 'hello':
+        this.versionDiffers = event.version !== CONTROL_VERSION;
+        if (this.versionDiffers) {
+          console.warn(`Doorway: the station speaks version ${event.version} of the call's messages, this page ${CONTROL_VERSION}`);
+        }
+        this.#around.changed(this);
+        return;
       case 'pong':
         return;
       case 'accepted':
@@ -207,13 +219,27 @@ export class Session {
   }
 
   /**
+   * Asks the station for what must happen now or not at all: no door opens when a connection comes back later.
+   *
+   * @param {import('../../types/messages').Request} request
+   */
+  #ask(request) {
+    return this.peer?.media === 'connected' && this.peer.send(request);
+  }
+
+  /**
    * Says it over the channel when that is open, else by the companion; by both when the channel may be dead.
    *
-   * @param {'accept'|'decline'|'hang_up'|'watch'} request
+   * @param {'accept'|'decline'|'hang_up'|'watch'|'reconnect'} request
    */
   #say(request) {
     if (request === 'watch') {
       this.#around.signal({ type: 'watch' });
+      return;
+    }
+    if (request === 'reconnect') {
+      // By the companion only: what a broken connection carries arrives when it is too late, if ever.
+      if (this.call.id !== null) this.#around.signal({ type: 'reconnect', call: this.call.id });
       return;
     }
     const sent = this.peer?.send({ type: request }) ?? false;

@@ -218,7 +218,7 @@ function word(key, otherwise) {
 /** @param {'connecting'|'online'|'offline'} link */
 function showLink(link) {
   document.body.dataset.link = link;
-  setText(byId('link-text', HTMLElement), text(`sim.${link}`));
+  setText(byId('link-text', HTMLElement), text(`sim.link.${link}`));
 }
 
 /** The panel is served beside the page, or alone on the daemon's local endpoint. */

@@ -167,11 +167,11 @@ export class Switchboard {
   #handleRing(from, signal) {
     performance.mark('doorway:ring');
     const { call, button, offer, timeout_ms: timeoutMs } = signal;
-    if (this.#finished.has(call)) {
+    const known = this.#find(from, call);
+    if (known === undefined && this.#finished.has(call)) {
       this.#companion.signal(from, { type: 'decline', call });
       return;
     }
-    const known = this.#find(from, call);
     if (known === undefined && this.#all().length >= MAX_SESSIONS) return;
     this.#companion.signal(from, { type: 'rang', call });
     if (known !== undefined) {
@@ -195,8 +195,8 @@ export class Switchboard {
    */
   #handleOffer(from, call, offer) {
     const session = this.#find(from, call) ?? this.#of(from).find((one) => one.call.phase === 'requested');
-    if (session === undefined || this.#finished.has(call)) {
-      // A watch that was closed before the station had named it.
+    if (session === undefined) {
+      // A watch that was closed before the station had named it, or a call that is over here.
       this.#companion.signal(from, { type: 'hang_up', call });
       return;
     }
@@ -223,6 +223,7 @@ export class Switchboard {
   #open(first, station, held) {
     const session = new Session(first, {
       signal: (signal) => this.#companion.signal(station, signal),
+      checkLink: () => this.#companion.check(),
       sound: this.#sound,
       changed: (one) => this.#handleChange(one),
       pressedAgain: (one) => this.#listener.pressedAgain(one),

@@ -163,7 +163,8 @@ export class HoldToOpen {
     setAttribute(this.element, 'aria-label', outcome === '' && this.#hint === null
       ? text('door.label', { door: this.#door.label })
       : `${text(words)}: ${this.#door.label}`);
-    const name = outcome === 'opened' || state?.open === true ? 'unlock'
+    const name = state?.open === true || state?.pulsing === true ? 'unlock'
+      : outcome === 'opened' ? 'check'
       : outcome === 'refused' || outcome === 'failed' || outcome === 'timeout' ? 'warn' : 'lock';
     if (this.#sign.dataset.shown !== name) {
       this.#sign.dataset.shown = name;
@@ -180,7 +181,7 @@ function wordsOf(state) {
   switch (state.outcome) {
     case '': return 'door.hold';
     case 'pending': return 'door.pending';
-    case 'opened': return 'door.opened';
+    case 'opened': return state.open || state.pulsing ? 'door.opened' : 'door.was_opened';
     case 'refused': return `door.refused.${state.refusal ?? 'not_in_call'}`;
     case 'failed': return 'door.failed';
     case 'timeout': return 'door.timeout';

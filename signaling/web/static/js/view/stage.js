@@ -110,7 +110,7 @@ export class StageView {
         setText(line, forWhom);
         break;
       case 'in-call':
-        setText(eyebrow, call.phase === 'answering' || call.media === 'connecting'
+        setText(eyebrow, call.phase === 'answering' || (call.media === 'connecting' && !call.lost)
           ? text('call.connecting')
           : `${text('call.talking')} · ${clock((Date.now() - (session.talkingSince ?? Date.now())) / 1_000)}`);
         setText(line, forWhom);
@@ -135,7 +135,7 @@ export class StageView {
       : shown === 'stalled' ? text('picture.stalled') : shown === 'waiting' ? text('picture.waiting') : '');
     setText(byId('placeholder-text', HTMLElement), shown !== 'none' ? ''
       : name === 'in-call' ? text('picture.none.text') : name === 'ringing' ? text('picture.none.ringing') : '');
-    picture.dataset.dimmed = String(session.call.media === 'reconnecting' && name !== 'ringing');
+    picture.dataset.dimmed = String(session.call.lost && name !== 'ringing');
     const fit = byId('fit', HTMLButtonElement);
     setIcon(fit, this.#whole ? 'fill' : 'fit', text(this.#whole ? 'picture.fill' : 'picture.fit'));
     fit.hidden = shown === 'none';
@@ -166,7 +166,7 @@ export class StageView {
       byId('doors', HTMLElement).replaceChildren(...this.#doors.map((control) => control.element));
     }
     if (name !== 'in-call') return;
-    const enabled = session.call.phase === 'talking' && session.call.channel;
+    const enabled = session.call.phase === 'talking' && session.call.channel && session.call.media === 'connected';
     for (const control of this.#doors) control.render(session.doors.state(control.door.id), enabled);
   }
 

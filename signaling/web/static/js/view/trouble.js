@@ -1,4 +1,4 @@
-// What a person in a call has to be told: connection, microphone, sound.
+// What a person in a call has to be told: connection, microphone, sound, versions.
 
 import { text } from '../strings.js';
 
@@ -20,8 +20,8 @@ const MICROPHONE_WORDS = /** @type {const} */ ({
 export function callLines(session, pressedAgain, actions) {
   /** @type {Line[]} */
   const lines = [];
-  const { phase, media } = session.call;
-  if (media === 'reconnecting' && phase !== 'ringing') {
+  const { phase, lost } = session.call;
+  if (lost && phase !== 'ringing') {
     lines.push({ reason: 'reconnecting', text: text('call.reconnecting'), tone: 'wait' });
   }
   switch (session.microphone) {
@@ -52,6 +52,12 @@ export function callLines(session, pressedAgain, actions) {
     lines.push({
       reason: 'pressed_again', tone: 'ring',
       text: text(phase === 'ringing' ? 'ringing.again' : 'call.pressed_again'),
+    });
+  }
+  // Not while it rings: nothing that can wait belongs beside 'answer'.
+  if (session.versionDiffers && phase !== 'ringing') {
+    lines.push({
+      reason: 'control_version', text: text('call.version.text'), help: text('call.version.help'), tone: 'warn',
     });
   }
   return lines;

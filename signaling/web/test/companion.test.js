@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { mock, test } from 'node:test';
+
+import { Companion } from '../static/js/companion.js';
+
+/** A WebSocket as far as the companion's client uses it. */
+class FakeSocket {
+  static OPEN = 1;
+  /** @type {FakeSocket[]} */
+  static all = [];
+  readyState = FakeSocket.OPEN;
+  /** @type {any[]} */
+  sent = [];
+  onopen = () => undefined;
+  onclose = () => undefined;
+  /** @type {(event: {data: string}) => void} */
+  onmessage = () => undefined;
+
+  constructor() {
+    FakeSocket.all.push(this);
+  }
+
+  /** @param {string} text */
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close() {
+    this.readyState = 3;
+  }
+
+  /** @param {object} message */
+  says(message) {
+    this.onmessage({ data: JSON.stringify(message) });
+  }
+
+  get pings() {
+    return this.sent.filter((message) => message.type === 'ping').length;
+  }
+}
+
+const network = new EventTarget();
+const page = new EventTarget();
+Object.assign(globalThis, {
+  WebSocket: FakeSocket,
+  document: Object.assign(page, { hidden: false }),
+  addEventListener: page.addEventListener.bind(page),
+});
+Object.defineProperty(globalThis, 'navigator', { value: { connection: network }, configurable: true });
+
+/** @param {(companion: Companion, socket: FakeSocket) => void} check */
+function online(check) {
+  mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  try {
+    FakeSocket.all = [];
+    const identity = { id: 'page-1', resume: 'r', name: '', secret: null };
+    const companion = new Companion('ws://localhost/ws', identity, { message: () => undefined, link: () => undefined });
+    companion.connect();
+    const [socket] = FakeSocket.all;
+    assert.ok(socket !== undefined);
+    socket.onopen();
+    socket.says({ type: 'welcome', version: 1, stations: [] });
+    assert.equal(companion.link, 'online');
+    check(companion, socket);
+  } finally {
+    mock.timers.reset();
+  }
+}
+
+test('a link that is doubted has two seconds to prove itself', () => online((companion, socket) => {
+  companion.check();
+  assert.equal(socket.pings, 1);
+  mock.timers.tick(1_999);
+  assert.equal(companion.link, 'online');
+  mock.timers.tick(1);
+  assert.equal(companion.link, 'offline');
+  assert.equal(socket.readyState, 3);
+}));
+
+test('a link that answers stays, and may be doubted again', () => online((companion, socket) => {
+  companion.check();
+  mock.timers.tick(500);
+  socket.says({ type: 'pong' });
+  mock.timers.tick(5_000);
+  assert.equal(companion.link, 'online');
+  companion.check();
+  assert.equal(socket.pings, 2);
+}));
+
+test('doubting again and again neither asks again nor gives more time', () => online((companion, socket) => {
+  for (let i = 0; i < 10; i += 1) companion.check();
+  assert.equal(socket.pings, 1);
+  mock.timers.tick(2_000);
+  assert.equal(companion.link, 'offline');
+}));
+
+test('a doubt cuts the patience of a ping that is on its way', () => online((companion, socket) => {
+  mock.timers.tick(10_000);
+  assert.equal(socket.pings, 1);
+  companion.check();
+  mock.timers.tick(2_000);
+  assert.equal(companion.link, 'offline');
+}));
+
+test('a link that is gone is tried at once', () => online((companion, socket) => {
+  socket.onclose();
+  assert.equal(companion.link, 'offline');
+  companion.check();
+  assert.equal(FakeSocket.all.length, 2);
+  companion.check();
+  assert.equal(FakeSocket.all.length, 2, 'it is being tried');
+}));
+
+test('the network, another network and a person who comes back are reasons for doubt', () => {
+  for (const [target, type] of /** @type {const} */ ([[page, 'online'], [page, 'visibilitychange'], [network, 'change']])) {
+    online((_companion, socket) => {
+      target.dispatchEvent(new Event(type));
+      assert.equal(socket.pings, 1, type);
+    });
+  }
+});
