@@ -341,12 +341,36 @@ fn nobody_may_watch_while_two_talk() {
 }
 
 #[test]
-fn the_loss_of_the_talker_ends_the_call() {
+fn a_talker_who_is_lost_and_does_not_come_back_ends_the_call() {
     let mut lab = Lab::talking("a");
     let actions = lab.lost("a");
     assert_eq!(audio(&actions), [("a", false)]);
-    assert_eq!(ended(&actions), [("a", EndReason::ConnectionLost)]);
+    assert_eq!((ended(&actions), closed(&actions)), (vec![], vec!["a"]));
+    assert_eq!(ended(&lab.pass(secs(6))), [("a", EndReason::ConnectionLost)]);
     assert_eq!(lab.activity(), Activity::Idle);
+}
+
+#[test]
+fn a_talker_whom_the_companion_has_lost_too_ends_the_call_at_once() {
+    let mut lab = Lab::talking("a");
+    lab.gone("a");
+    assert_eq!(ended(&lab.lost("a")), [("a", EndReason::ConnectionLost)]);
+    let mut lab = Lab::talking("a");
+    lab.lost("a");
+    lab.gone("a");
+    assert_eq!(lab.activity(), Activity::Idle);
+}
+
+#[test]
+fn a_talker_who_is_lost_and_comes_back_talks_on() {
+    let mut lab = Lab::talking("a");
+    lab.lost("a");
+    lab.pass(secs(5));
+    assert_eq!(offered(&lab.reconnect("a")), ["a"]);
+    assert_eq!(audio(&lab.connected("a")), [("a", true)]);
+    assert_eq!(lab.activity(), Activity::InCall);
+    lab.lost("a");
+    assert_eq!(offered(&lab.here("a")), ["a"], "a page that comes by another network is offered at once");
 }
 
 #[test]
