@@ -21,12 +21,14 @@ pub mod case;
 pub mod device;
 pub mod figures;
 pub mod jig;
+pub mod lab;
 pub mod leaks;
 pub mod peer;
 pub mod process;
 pub mod scene;
 pub mod tone;
 pub mod tools;
+pub mod virtual_board;
 pub mod wait;
 
 mod os;

@@ -25,6 +25,12 @@ pub(crate) fn signal_group(leader: u32, signal: i32) -> io::Result<()> {
     if unsafe { libc::kill(-group, signal) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Whether this process is root.
+pub(crate) fn is_root() -> bool {
+    // SAFETY: geteuid takes nothing and can't fail.
+    unsafe { libc::geteuid() == 0 }
+}
+
 /// `CLOCK_REALTIME`, in nanoseconds since the Unix epoch.
 pub(crate) fn wall_clock_ns() -> u64 {
     let now = read_clock(libc::CLOCK_REALTIME);

@@ -6,7 +6,7 @@ use anyhow::ensure;
 use doorway_proto::state::Activity;
 use hil_tests::browser::View;
 use hil_tests::case::case;
-use hil_tests::device::{Companion, Config, Simulated};
+use hil_tests::device::{Companion, Config, Device, Simulated};
 use hil_tests::scene::{SOON, STATION_HZ, Scene};
 
 const CASE: Duration = Duration::from_secs(120);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use doorway_proto::state::Activity;
 use hil_tests::case::{Case, case};
-use hil_tests::device::{Config, free_port};
+use hil_tests::device::{Config, Device, free_port};
 use hil_tests::process::Process;
 use hil_tests::scene::{SOON, Scene};
 use hil_tests::tools;

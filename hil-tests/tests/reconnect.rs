@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use doorway_proto::state::Activity;
 use hil_tests::browser::MICROPHONE_HZ;
 use hil_tests::case::case;
-use hil_tests::device::Config;
+use hil_tests::device::{Config, Device};
 use hil_tests::scene::{SOON, STATION_HZ, Scene, station_hears};
 
 const CASE: Duration = Duration::from_secs(90);

@@ -16,7 +16,7 @@ use tokio::net::UnixStream;
 
 use crate::case::Case;
 use crate::jig::Jig;
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::wait::{Look, until};
 
 pub use image::{Architecture, Image};
@@ -103,7 +103,7 @@ impl VirtualBoard {
     /// # Errors
     /// When it is gone.
     pub fn cpu(&self) -> Result<Duration> {
-        self.qemu.cpu()
+        process::cpu_time(self.qemu.pid())
     }
 
     /// Cuts the power.

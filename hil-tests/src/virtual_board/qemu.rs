@@ -70,12 +70,17 @@ pub(super) fn command(image: &Image, sockets: &Sockets, state: Option<&Path>) ->
     command.args(["-nodefaults", "-no-user-config", "-display", "none"]).args(machine);
     command.arg("-kernel").arg(image.kernel()).arg("-initrd").arg(image.initrd());
     // The initrd tells the drives apart by their order.
-    for (id, file) in [("root", image.root()), ("tools", image.tools())] {
+    for (id, file) in [("root", image.root()), ("tools", image.tools().to_owned())] {
         command.arg("-drive").arg(format!("if=none,id={id},file={},format=raw,readonly=on", file.display()));
         command.arg("-device").arg(format!("virtio-blk-pci,drive={id}"));
     }
     command.arg("-netdev").arg(format!("tap,id=net,ifname={},script=no,downscript=no", lab::TAP));
-    command.args(["-device", "virtio-net-pci,netdev=net,mac=52:54:00:77:00:02,romfile=", "-device", "virtio-serial-pci"]);
+    command.args([
+        "-device",
+        "virtio-net-pci,netdev=net,mac=52:54:00:77:00:02,romfile=",
+        "-device",
+        "virtio-serial-pci",
+    ]);
     command.arg("-chardev").arg(format!("socket,id=jig,path={},server=on,wait=off", sockets.jig.display()));
     command.args(["-device", "virtserialport,chardev=jig,name=org.doorway.jig"]);
     command.arg("-chardev").arg(format!("file,id=console,path={}", sockets.console.display()));
