@@ -177,11 +177,12 @@ impl<'a> Supervisor<'a> {
                 self.watch.damaged_frame();
             }
             Captured::Frame(frame, captured_at) => {
-                self.watch.good_frame(Instant::now());
                 self.card = None;
                 if self.is_due(captured_at) && self.encode(frame, captured_at, (size, pixels)) {
                     self.outlet.tell_health(CameraHealth::Working);
                 }
+                // Only now: the first frame starts GStreamer, and what that takes is not the camera's delay.
+                self.watch.good_frame(Instant::now());
             }
             Captured::Encoded(data, captured_at) => {
                 self.watch.good_frame(Instant::now());
