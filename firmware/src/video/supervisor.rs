@@ -230,7 +230,8 @@ impl<'a> Supervisor<'a> {
             self.shared.dropped.fetch_add(1, Relaxed);
             return false;
         };
-        match encoder.push(frame, captured_at, now) {
+        // A fresh look at the clock: an encoder that took seconds to start has not been silent for them.
+        match encoder.push(frame, captured_at, Instant::now()) {
             Ok(dropped) => {
                 self.shared.dropped.fetch_add(dropped.into(), Relaxed);
                 true
