@@ -177,11 +177,12 @@ impl<'a> Supervisor<'a> {
                 self.watch.damaged_frame();
             }
             Captured::Frame(frame, captured_at) => {
-                self.watch.good_frame(Instant::now());
                 self.card = None;
                 if self.is_due(captured_at) && self.encode(frame, captured_at, (size, pixels)) {
                     self.outlet.tell_health(CameraHealth::Working);
                 }
+                // Only now: the first frame starts GStreamer, and what that takes is not the camera's delay.
+                self.watch.good_frame(Instant::now());
             }
             Captured::Encoded(data, captured_at) => {
                 self.watch.good_frame(Instant::now());
@@ -229,7 +230,8 @@ impl<'a> Supervisor<'a> {
             self.shared.dropped.fetch_add(1, Relaxed);
             return false;
         };
-        match encoder.push(frame, captured_at, now) {
+        // A fresh look at the clock: an encoder that took seconds to start has not been silent for them.
+        match encoder.push(frame, captured_at, Instant::now()) {
             Ok(dropped) => {
                 self.shared.dropped.fetch_add(dropped.into(), Relaxed);
                 true
