@@ -61,7 +61,7 @@ const en = {
 
   // What this screen is called, its ring tone and notifications
   'name.title': 'This screen is called',
-  'name.text': 'A button at the door can ring some screens only: those with the names that are set for it, spelled the same.',
+  'name.text': 'Door buttons that ring only some screens find them by name.',
   'name.example': 'Kitchen',
   'name.save': 'Save',
   'tone.title': 'Ring tone',
@@ -268,7 +268,7 @@ const zh = {
   'calls.yesterday': '昨天',
 
   'name.title': '這個螢幕的名稱',
-  'name.text': '門口的按鈕可以只讓部分螢幕響鈴：名稱必須與按鈕設定中的完全相同。',
+  'name.text': '只讓部分螢幕響鈴的門口按鈕，會依這個名稱尋找螢幕。',
   'name.example': '廚房',
   'name.save': '儲存',
   'tone.title': '鈴聲',
