@@ -43,6 +43,38 @@ fn a_call_goes_on_while_the_companion_is_restarted_and_the_next_one_works() {
 }
 
 #[test]
+fn a_second_station_that_rings_waits_until_the_page_turns_to_it() {
+    case(CASE, async |case| {
+        let mut companion = Companion::start(case, &[]).await?;
+        let config = Config::default().with("companion.connect", companion.socket().as_str());
+        let gate = config.clone().with("station.id", "gate").with("station.name", "Gate").with("sound.tone_hz", 620);
+        let mut gate = Simulated::start(case, gate).await?;
+        let scene = Scene::quiet(case, config).await?;
+        gate.wait_until("the gate sees the page", SOON, |status| status.companion.clients == 1).await?;
+        scene.talk().await?;
+        gate.press().await?;
+        let waits = "const waiting = document.querySelector('#waiting'); return !waiting.hidden && waiting.textContent.includes('Gate')";
+        scene.page.wait_for("the page tells that the gate rings", SOON, waits).await?;
+        // Who talks is not interrupted.
+        scene.page.picture_moves(10, SOON).await?;
+        scene.page.hears(STATION_HZ, SOON).await?;
+        ensure!(scene.device.status().await?.activity == Activity::InCall, "the gate's ring ended the call");
+        scene.page.click("#waiting-show").await?;
+        scene.page.wait_view(View::Ringing, SOON).await?;
+        scene.page.picture_moves(10, SOON).await?;
+        scene.device.wait_for(Activity::Idle, SOON).await?;
+        scene.page.click("#answer").await?;
+        gate.wait_for(Activity::InCall, SOON).await?;
+        scene.page.hears(620.0, SOON).await?;
+        scene.page.click("#hang-up").await?;
+        scene.leave_nothing().await?;
+        gate.nothing_is_left().await?;
+        gate.stop()?;
+        companion.stop()
+    });
+}
+
+#[test]
 fn a_call_is_hung_up_while_the_companion_is_away() {
     case(CASE, async |case| {
         let mut companion = Companion::start(case, &[]).await?;

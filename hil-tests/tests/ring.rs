@@ -96,6 +96,72 @@ fn a_page_that_declines_stops_ringing_and_the_others_ring_on() {
 }
 
 #[test]
+fn who_declined_can_watch_while_the_others_ring_on() {
+    case(CASE, async |case| {
+        let device = Simulated::start(case, Config::default()).await?;
+        let kitchen = Browser::start(case).await?;
+        let kitchen_page = kitchen.open_online(device.page()).await?;
+        let study = Browser::start(case).await?;
+        let study_page = study.open_online(device.page()).await?;
+        device.wait_until("both pages are here", SOON, |status| status.companion.clients == 2).await?;
+        device.press().await?;
+        kitchen_page.wait_view(View::Ringing, SOON).await?;
+        study_page.wait_view(View::Ringing, SOON).await?;
+        kitchen_page.click("#decline").await?;
+        kitchen_page.wait_reason("declined", SOON).await?;
+        kitchen_page.click("#ended-home").await?;
+        kitchen_page.click(".watch").await?;
+        kitchen_page.wait_view(View::Watching, SOON).await?;
+        kitchen_page.picture_moves(10, SOON).await?;
+        // Watching is not ringing, and takes it from nobody.
+        study_page.wait_view(View::Ringing, SOON).await?;
+        ensure!(device.status().await?.activity == Activity::Ringing, "{:?}", device.status().await?.activity);
+        kitchen_page.click("#hang-up").await?;
+        kitchen_page.wait_view(View::Home, SOON).await?;
+        let scene = Scene::with(device, study, study_page).await?;
+        scene.answer().await?;
+        scene.page.click("#hang-up").await?;
+        kitchen.close().await?;
+        scene.leave_nothing().await
+    });
+}
+
+#[test]
+fn a_button_with_names_rings_the_screens_that_are_called_so() {
+    case(CASE, async |case| {
+        let button: toml::Table = r#"id = "call"
+            label = "Front door"
+            rings = ["Kitchen"]"#
+            .parse()?;
+        let config = Config::default().with("button", vec![toml::Value::Table(button)]);
+        let device = Simulated::start(case, config).await?;
+        let kitchen = Browser::start(case).await?;
+        let kitchen_page = kitchen.open_online(&format!("{}?name=Attic", device.page())).await?;
+        let study = Browser::start(case).await?;
+        let study_page = study.open_online(device.page()).await?;
+        kitchen_page.enter("#name-text", "Kitchen").await?;
+        kitchen_page.wait_online(SOON).await?;
+        device.wait_until("both pages are here", SOON, |status| status.companion.clients == 2).await?;
+        device.press().await?;
+        kitchen_page.wait_view(View::Ringing, SOON).await?;
+        kitchen_page.picture_moves(10, SOON).await?;
+        ensure!(rings(&study_page).await? == 0, "a page without the name was rung");
+        kitchen_page.click("#decline").await?;
+        device.wait_for(Activity::Idle, SOON).await?;
+        // The name is kept, against the one in the address too.
+        kitchen_page.run("location.reload()", vec![]).await?;
+        let named = "return document.querySelector('#name-text')?.value === 'Kitchen' && document.body.dataset.link === 'online'";
+        kitchen_page.wait_for("the page goes by its name after a reload", SOON, named).await?;
+        device.wait_until("both pages are here", SOON, |status| status.companion.clients == 2).await?;
+        let scene = Scene::with(device, kitchen, kitchen_page).await?;
+        scene.ring().await?;
+        scene.page.click("#decline").await?;
+        study.close().await?;
+        scene.leave_nothing().await
+    });
+}
+
+#[test]
 fn a_page_more_than_get_the_picture_rings_all_the_same_and_can_answer() {
     case(CASE, async |case| {
         let device = Simulated::start(case, Config::default().with("call.max_peers", 1)).await?;

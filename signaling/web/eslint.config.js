@@ -9,6 +9,10 @@ export default [
     languageOptions: { globals: globals.browser },
   },
   {
+    files: ['static/sw.js'],
+    languageOptions: { globals: globals.serviceworker },
+  },
+  {
     files: ['test/**/*.js', '*.config.js'],
     languageOptions: { globals: globals.node },
   },

@@ -169,6 +169,18 @@ impl Page {
             .with_context(|| format!("clicking {selector}"))
     }
 
+    /// Writes `text` into a field in place of what is there, and presses Enter.
+    ///
+    /// # Errors
+    /// When there is no such field.
+    pub async fn enter(&self, selector: &str, text: &str) -> Result<()> {
+        let field = self.client.find(Locator::Css(selector)).await;
+        let field = field.with_context(|| format!("finding {selector}"))?;
+        field.clear().await.with_context(|| format!("clearing {selector}"))?;
+        // U+E007 is WebDriver's Enter.
+        field.send_keys(&format!("{text}\u{e007}")).await.with_context(|| format!("writing into {selector}"))
+    }
+
     /// Holds the pointer down on an element for a time.
     ///
     /// # Errors

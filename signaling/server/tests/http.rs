@@ -45,6 +45,8 @@ async fn the_page_is_served_and_kept_until_it_changes() {
     }
     for (file, media_type) in [
         ("/js/main.js", "text/javascript; charset=utf-8"),
+        // A browser takes a service worker of no other type.
+        ("/sw.js", "text/javascript; charset=utf-8"),
         ("/css/base.css", "text/css; charset=utf-8"),
         ("/manifest.webmanifest", "application/manifest+json"),
         ("/icon.svg", "image/svg+xml"),

@@ -111,6 +111,23 @@ test('a link that is gone is tried at once', () => online((companion, socket) =>
   assert.equal(FakeSocket.all.length, 2, 'it is being tried');
 }));
 
+test('another name is said in a new hello, by the same page', () => online((companion, socket) => {
+  assert.deepEqual(socket.sent[0]?.role, { kind: 'client' });
+  companion.rename('Kitchen');
+  const renamed = FakeSocket.all[1];
+  assert.ok(renamed !== undefined);
+  renamed.onopen();
+  assert.deepEqual(renamed.sent[0]?.role, { kind: 'client', name: 'Kitchen' });
+  assert.deepEqual([renamed.sent[0]?.id, renamed.sent[0]?.resume], [socket.sent[0]?.id, socket.sent[0]?.resume]);
+  assert.equal(socket.readyState, 3);
+}));
+
+test('a page that is not let in does not knock for a name', () => online((companion, socket) => {
+  socket.says({ type: 'refused', code: 'secret', message: '' });
+  companion.rename('Kitchen');
+  assert.equal(FakeSocket.all.length, 1);
+}));
+
 test('the network, another network and a person who comes back are reasons for doubt', () => {
   for (const [target, type] of /** @type {const} */ ([[page, 'online'], [page, 'visibilitychange'], [network, 'change']])) {
     online((_companion, socket) => {

@@ -29,6 +29,15 @@ test('the HTML holds to the content security policy', () => {
   }
 });
 
+test('the README names the policy that the companion sends', () => {
+  const outside = (/** @type {string} */ path) => readFileSync(new URL(path, import.meta.url), 'utf8');
+  const [, sent = ''] = /from_static\(\s*"(default-src[^"]+)"/.exec(outside('../../server/src/guard.rs')) ?? [];
+  const [, told = ''] = /```\n(default-src[^`]+)```/.exec(outside('../README.md')) ?? [];
+  const parts = (/** @type {string} */ policy) => policy.replace(/\\\n/g, '').split(';').map((part) => part.trim().replace(/\s+/g, ' '));
+  assert.ok(parts(sent).includes("worker-src 'self'"), sent);
+  assert.deepEqual(parts(told), parts(sent));
+});
+
 test('what the HTML names is there', () => {
   for (const name of FILES.filter((file) => file.endsWith('.html'))) {
     const html = read(name);

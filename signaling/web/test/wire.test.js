@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { parse as parseFrame } from '../static/js/companion.js';
-import { freshIds, parseAddress } from '../static/js/identity.js';
+import { freshIds, keepName, parseAddress, tidyName } from '../static/js/identity.js';
 import { delayMs } from '../static/js/ladder.js';
 import { troubleOf } from '../static/js/microphone.js';
 import { parse as parseEvent } from '../static/js/peer.js';
@@ -28,6 +28,31 @@ test('name and secret come from the address', () => {
   assert.deepEqual(parseAddress('', ''), { name: null, secret: null });
   assert.deepEqual(parseAddress('?name=', '#secret='), { name: '', secret: null });
   assert.equal(parseAddress(`?name=${'x'.repeat(500)}`, '').name?.length, 64);
+});
+
+test('a name is taken as the companion takes it', () => {
+  assert.equal(tidyName('  Kitchen \t\n tablet '), 'Kitchen tablet');
+  assert.equal(tidyName(`${'x'.repeat(63)}🛎🛎`), `${'x'.repeat(63)}🛎`);
+  assert.equal(tidyName(' '), '');
+});
+
+test('a name that is given in the page replaces the one in the address', () => {
+  /** @type {string[]} */
+  const addresses = [];
+  const kept = new Map();
+  const place = { pathname: '/', search: '?name=Old&room=attic', hash: '#x' };
+  Object.assign(globalThis, {
+    location: place,
+    localStorage: { setItem: kept.set.bind(kept) },
+    history: { state: null, replaceState: (/** @type {unknown} */ _state, /** @type {string} */ _title, /** @type {string} */ address) => addresses.push(address) },
+  });
+  keepName('Kitchen');
+  place.search = '?name=Old';
+  keepName('Study');
+  place.search = '';
+  keepName('');
+  assert.deepEqual(addresses, ['/?room=attic#x', '/#x']);
+  assert.equal(kept.get('doorway.name'), '');
 });
 
 test('every page has an id that the companion takes', () => {

@@ -3,8 +3,14 @@
 import { text } from './strings.js';
 
 const FLASH_MS = 1_000;
+/** One notification at a time, whoever shows it. */
+const TAG = 'doorway-ring';
 
 /** @typedef {{name: string, button: string}} Caller */
+/**
+ * `failed`: allowed, and yet nothing can be shown.
+ * @typedef {NotificationPermission|'unsupported'|'failed'} Notifications
+ */
 
 export class Attention {
   /** @type {Caller|null} */
@@ -14,8 +20,16 @@ export class Attention {
   #timer = 0;
   /** @type {Promise<WakeLockSentinel|null>|null} */
   #lit = null;
+  /** @type {Promise<ServiceWorkerRegistration|null>|null} null until notifications are allowed */
+  #worker = null;
+  #failed = false;
+  #changed;
 
-  constructor() {
+  /** @param {() => void} changed - `state` */
+  constructor(changed) {
+    this.#changed = changed;
+    if (permission() === 'granted') this.#startWorker();
+    addEventListener('pagehide', () => this.#closeNotification());
     document.addEventListener('visibilitychange', () => {
       if (!document.hidden) this.#closeNotification();
       else if (this.#caller !== null) this.#notify(this.#caller);
@@ -24,13 +38,17 @@ export class Attention {
     });
   }
 
-  /** @returns {NotificationPermission|'unsupported'} */
-  get permission() {
-    return 'Notification' in globalThis && isSecureContext ? Notification.permission : 'unsupported';
+  /** @returns {Notifications} */
+  get state() {
+    const given = permission();
+    return given === 'granted' && this.#failed ? 'failed' : given;
   }
 
-  async askPermission() {
-    if (this.permission === 'default') await Notification.requestPermission();
+  /** Asks for the permission. Call it inside a click. */
+  async turnOn() {
+    if (permission() === 'default') await Notification.requestPermission();
+    if (permission() === 'granted') this.#startWorker();
+    this.#changed();
   }
 
   /**
@@ -64,28 +82,86 @@ export class Attention {
     }
   }
 
+  #startWorker() {
+    if (this.#worker !== null) return;
+    this.#worker = startWorker();
+    void this.#worker.then((worker) => {
+      if (worker === null && !mayConstruct()) this.#fail();
+    });
+  }
+
   /** @param {Caller} caller */
-  #notify({ name, button }) {
-    if (this.permission !== 'granted' || this.#notification !== null) return;
-    const body = button === '' || button === name ? text('notify.body') : text('notify.body.button', { button });
-    try {
-      const notification = new Notification(name, {
-        body, icon: 'icon-192.png', tag: 'doorway-ring', requireInteraction: true,
-      });
+  #notify(caller) {
+    if (permission() !== 'granted') return;
+    this.#startWorker();
+    void this.#show(caller).catch((error) => {
+      console.info('Doorway: the notification was not shown', error);
+      this.#fail();
+    });
+  }
+
+  /** @param {Caller} caller */
+  async #show(caller) {
+    const { name, button } = caller;
+    const worker = await this.#worker;
+    const isWanted = () => this.#caller === caller && document.hidden;
+    if (!isWanted() || this.#notification !== null) return;
+    const options = {
+      body: button === '' || button === name ? text('notify.body') : text('notify.body.button', { button }),
+      icon: 'icon-192.png', tag: TAG, renotify: true, requireInteraction: true, data: location.href.replace(/#.*$/, ''),
+    };
+    if (worker === null) {
+      const notification = new Notification(name, options);
       notification.onclick = () => {
         window.focus();
         notification.close();
       };
       this.#notification = notification;
-    } catch {
-      // Phones allow notifications to service workers only.
+      return;
     }
+    await worker.showNotification(name, options);
+    const shown = await worker.getNotifications({ tag: TAG });
+    this.#notification = shown[0] ?? null;
+    // It stopped ringing, or somebody looked, while the browser was at it.
+    if (this.#caller === null || !document.hidden) this.#closeNotification();
   }
 
   #closeNotification() {
     this.#notification?.close();
     this.#notification = null;
   }
+
+  #fail() {
+    this.#failed = true;
+    this.#changed();
+  }
+}
+
+/** @returns {NotificationPermission|'unsupported'} */
+function permission() {
+  return 'Notification' in globalThis && isSecureContext ? Notification.permission : 'unsupported';
+}
+
+/** @returns {Promise<ServiceWorkerRegistration|null>} null where there is none, as with a certificate that is not trusted */
+async function startWorker() {
+  try {
+    await navigator.serviceWorker.register('sw.js');
+    const worker = await navigator.serviceWorker.ready;
+    // What a page that was killed while it rang has left.
+    for (const old of await worker.getNotifications({ tag: TAG })) old.close();
+    return worker;
+  } catch (error) {
+    console.info('Doorway: no service worker', error);
+    return null;
+  }
+}
+
+/**
+ * Whether a page may show notifications without a worker. Browsers of phones have the constructor, but it throws, and
+ * trying it elsewhere would show one.
+ */
+function mayConstruct() {
+  return !/Android|iPhone|iPad/.test(navigator.userAgent);
 }
 
 async function requestWakeLock() {

@@ -89,6 +89,16 @@ export class Companion {
   }
 
   /**
+   * Goes by another name from now on, which the companion learns in a new hello.
+   *
+   * @param {string} name
+   */
+  rename(name) {
+    this.#identity.name = name;
+    if (this.link !== 'refused') this.connect();
+  }
+
+  /**
    * Passes a signal to a station; false when there is no connection to pass it on.
    *
    * @param {string} to

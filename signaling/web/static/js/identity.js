@@ -26,6 +26,30 @@ export function readIdentity() {
   };
 }
 
+/**
+ * Keeps what a person calls this screen, and takes another name out of the address bar: it would come back with the
+ * next load.
+ *
+ * @param {string} name
+ */
+export function keepName(name) {
+  keep(NAME_KEY, name);
+  const search = new URLSearchParams(location.search);
+  if (!search.has('name')) return;
+  search.delete('name');
+  history.replaceState(history.state, '', `${location.pathname}${search.size > 0 ? `?${search}` : ''}${location.hash}`);
+}
+
+/**
+ * As the companion takes it.
+ *
+ * @param {string} name
+ */
+export function tidyName(name) {
+  // By characters: half of one is no text, and a message that holds it is refused.
+  return [...name.replace(/\s+/gu, ' ').trim()].slice(0, MAX_NAME).join('').trim();
+}
+
 /** @param {string} secret */
 export function keepSecret(secret) {
   keep(SECRET_KEY, secret);
@@ -45,7 +69,7 @@ export function parseAddress(search, hash) {
   // A secret in base64 holds plus signs, which would become spaces.
   const secret = new URLSearchParams(hash.replace(/^#/, '').replaceAll('+', '%2B')).get('secret');
   return {
-    name: name === null ? null : name.trim().slice(0, MAX_NAME),
+    name: name === null ? null : tidyName(name),
     secret: secret === null || secret === '' ? null : secret,
   };
 }

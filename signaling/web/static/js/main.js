@@ -3,7 +3,7 @@
 import { Attention } from './attention.js';
 import { Companion } from './companion.js';
 import { History, outcomeOf } from './history.js';
-import { keepSecret, readIdentity } from './identity.js';
+import { keepName, keepSecret, readIdentity, tidyName } from './identity.js';
 import { Monitor } from './monitor.js';
 import { prepare } from './peer.js';
 import { Ringtone } from './ringtone.js';
@@ -46,7 +46,7 @@ let shown = 'home';
 /** @type {HTMLElement|null} what had the focus before a call took it */
 let focusBefore = null;
 
-const attention = new Attention();
+const attention = new Attention(schedule);
 const ringtone = new Ringtone(schedule);
 const monitor = new Monitor(schedule);
 const history = new History(schedule);
@@ -74,7 +74,13 @@ const home = new HomeView({
   },
   clearCalls: () => history.clear(),
   testTone: () => ringtone.sample(),
-  enableNotifications: () => void attention.askPermission().then(schedule),
+  enableNotifications: () => void attention.turnOn(),
+  rename: (name) => {
+    identity.name = tidyName(name);
+    keepName(identity.name);
+    companion.rename(identity.name);
+    schedule();
+  },
   enter: (secret) => {
     secretTried = true;
     keepSecret(secret);
@@ -181,7 +187,7 @@ function render() {
   /** @type {import('./view/home.js').HomeModel} */
   const model = {
     link: companion.link, refusal: companion.refusal, secretTried, stations, calls: history.entries,
-    screenName: identity.name, toneBlocked: ringtone.blocked, notifications: attention.permission,
+    screenName: identity.name, toneBlocked: ringtone.blocked, notifications: attention.state,
   };
   if (view === 'home') {
     home.render(model);

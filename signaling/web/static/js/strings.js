@@ -31,7 +31,6 @@ const en = {
   'home.none.title': 'Waiting for a door station',
   'home.none.text': 'It appears here by itself as soon as it is switched on and connected.',
   'home.screen': 'This screen',
-  'home.screen.named': 'This screen: {name}',
 
   // Stations
   'station.idle': 'Quiet',
@@ -60,7 +59,11 @@ const en = {
   'calls.today': 'Today',
   'calls.yesterday': 'Yesterday',
 
-  // Ring tone and notifications
+  // What this screen is called, its ring tone and notifications
+  'name.title': 'This screen is called',
+  'name.text': 'Door buttons that ring only some screens find them by name.',
+  'name.example': 'Kitchen',
+  'name.save': 'Save',
   'tone.title': 'Ring tone',
   'tone.ready': 'On. You will hear the bell.',
   'tone.blocked': 'Your browser keeps this page silent until you have touched it once.',
@@ -69,6 +72,7 @@ const en = {
   'notify.granted': 'On. You are told when this page is in the background.',
   'notify.default': 'Be told when this page is in the background.',
   'notify.denied': 'Blocked in the settings of your browser.',
+  'notify.failed': 'Allowed, but your browser does not show them for this page. Leave the page open in front.',
   'notify.enable': 'Turn on',
   'notify.body': 'Somebody is at the door.',
   'notify.body.button': 'Somebody rings for {button}.',
@@ -237,7 +241,6 @@ const zh = {
   'home.none.title': '等待門口機',
   'home.none.text': '門口機開機並連上網路後，會自動出現在這裡。',
   'home.screen': '這個螢幕',
-  'home.screen.named': '這個螢幕：{name}',
 
   'station.idle': '安靜',
   'station.watched': '有人正在觀看',
@@ -264,6 +267,10 @@ const zh = {
   'calls.today': '今天',
   'calls.yesterday': '昨天',
 
+  'name.title': '這個螢幕的名稱',
+  'name.text': '只讓部分螢幕響鈴的門口按鈕，會依這個名稱尋找螢幕。',
+  'name.example': '廚房',
+  'name.save': '儲存',
   'tone.title': '鈴聲',
   'tone.ready': '已開啟，門鈴響時您會聽到。',
   'tone.blocked': '在您點一下本頁之前，瀏覽器會讓它保持靜音。',
@@ -272,6 +279,7 @@ const zh = {
   'notify.granted': '已開啟，本頁在背景時也會通知您。',
   'notify.default': '本頁在背景時，以通知提醒您。',
   'notify.denied': '已在瀏覽器設定中封鎖。',
+  'notify.failed': '已允許，但瀏覽器不會為本頁顯示通知。請讓本頁保持在前景。',
   'notify.enable': '開啟',
   'notify.body': '門口有訪客。',
   'notify.body.button': '有訪客按了{button}的門鈴。',

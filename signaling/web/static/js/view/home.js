@@ -18,7 +18,7 @@ import { locale, text } from '../strings.js';
  * @property {Entry[]} calls
  * @property {string} screenName
  * @property {boolean} toneBlocked
- * @property {NotificationPermission|'unsupported'} notifications
+ * @property {import('../attention.js').Notifications} notifications
  */
 
 /**
@@ -27,6 +27,7 @@ import { locale, text } from '../strings.js';
  * @property {() => void} clearCalls
  * @property {() => void} testTone
  * @property {() => void} enableNotifications
+ * @property {(name: string) => void} rename
  * @property {(secret: string) => void} enter
  */
 
@@ -40,6 +41,7 @@ export class HomeView {
   /** @type {Map<string, {card: HTMLLIElement, drawn: string}>} */
   #cards = new Map();
   #drawnCalls = '';
+  #name;
 
   /** @param {HomeActions} actions */
   constructor(actions) {
@@ -47,6 +49,7 @@ export class HomeView {
     byId('clear-calls', HTMLButtonElement).addEventListener('click', () => actions.clearCalls());
     byId('test-tone', HTMLButtonElement).addEventListener('click', () => actions.testTone());
     byId('enable-notify', HTMLButtonElement).addEventListener('click', () => actions.enableNotifications());
+    this.#name = new NameField(actions.rename);
     const form = byId('secret', HTMLFormElement);
     form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -70,8 +73,7 @@ export class HomeView {
     byId('no-stations', HTMLElement).hidden = asks || model.stations.length > 0;
     this.#renderStations(model);
     this.#renderCalls(model.calls);
-    setText(byId('screen-title', HTMLElement),
-      model.screenName === '' ? text('home.screen') : text('home.screen.named', { name: model.screenName }));
+    this.#name.render(model.screenName);
     setText(byId('tone-state', HTMLElement), text(model.toneBlocked ? 'tone.blocked' : 'tone.ready'));
     byId('notify-row', HTMLElement).hidden = model.notifications === 'unsupported';
     byId('enable-notify', HTMLElement).hidden = model.notifications !== 'default';
@@ -126,6 +128,46 @@ export class HomeView {
     if (drawn === this.#drawnCalls) return;
     this.#drawnCalls = drawn;
     byId('calls', HTMLOListElement).replaceChildren(...calls.map(drawCall));
+  }
+}
+
+/** What this screen is called. It is told to nobody before a person has finished writing. */
+class NameField {
+  #input = byId('name-text', HTMLInputElement);
+  #save = byId('name-save', HTMLButtonElement);
+  /** @type {string|null} as it is kept; null before it was drawn */
+  #kept = null;
+
+  /** @param {(name: string) => void} rename */
+  constructor(rename) {
+    this.#input.placeholder = text('name.example');
+    this.#input.addEventListener('input', () => this.#offerToSave());
+    this.#input.addEventListener('keydown', (event) => {
+      if (event.key !== 'Escape') return;
+      this.#input.value = this.#kept ?? '';
+      this.#offerToSave();
+    });
+    byId('name-form', HTMLFormElement).addEventListener('submit', (event) => {
+      event.preventDefault();
+      if (this.#changed) rename(this.#input.value);
+      this.#input.blur();
+    });
+  }
+
+  /** @param {string} name */
+  render(name) {
+    if (name === this.#kept) return;
+    this.#kept = name;
+    this.#input.value = name;
+    this.#offerToSave();
+  }
+
+  get #changed() {
+    return this.#input.value.trim() !== this.#kept;
+  }
+
+  #offerToSave() {
+    this.#save.hidden = !this.#changed;
   }
 }
 
