@@ -145,7 +145,11 @@ impl Board {
         let list = |script: String| async move {
             Ok::<_, anyhow::Error>(self.inside.sh(&script).await?.lines().map(str::to_owned).collect::<Vec<_>>())
         };
-        let threads = list(format!("cat /proc/{}/task/*/comm", status.pid)).await?;
+        let mut threads = list(format!("cat /proc/{}/task/*/comm", status.pid)).await?;
+        // GLib starts it with the first pipeline and keeps it for the life of the process; a second one would be a leak.
+        if let Some(spawner) = threads.iter().position(|name| name == "pool-spawner") {
+            threads.remove(spawner);
+        }
         let handles = list(format!("for h in /proc/{}/fd/*; do readlink $h || true; done", status.pid)).await?;
         Ok(Held::elsewhere(&status, threads, handles))
     }

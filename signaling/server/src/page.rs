@@ -8,7 +8,6 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-// Tests of the daemon on another computer need the page inside, too, so a build without optimisation embeds it as well.
 #[derive(RustEmbed)]
 #[folder = "../web/static/"]
 struct Files;
