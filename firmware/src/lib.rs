@@ -4,6 +4,7 @@
 //! reads clocks, sockets, devices and pins. `firmware/ARCHITECTURE.md` has the map.
 
 pub mod config;
+mod keep_running;
 pub mod link;
 pub mod local;
 pub mod metrics;

@@ -6,10 +6,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use doorwayd::config::{self, Config, ConfigError};
+use doorwayd::video::VideoSettings;
 use doorwayd::{probe, run};
 use tracing_subscriber::EnvFilter;
 
-/// Exit code for what does not mend itself: a configuration that can't be used, a port that another program has.
+/// Exit code for what somebody has to mend: a configuration that can't be used, a port that another program has. The
+/// unit tries again all the same, as a port may become free and a line may appear.
 const BAD_CONFIG: u8 = 2;
 
 /// Doorway: press the button, answer in a browser, talk, open the door.
@@ -38,6 +40,9 @@ enum Command {
         /// As JSON.
         #[arg(long)]
         json: bool,
+        /// What would be used by the station of this configuration, instead of by one with the defaults.
+        #[arg(long)]
+        config: Option<PathBuf>,
     },
     /// Release every relay of a board that no daemon has open.
     ReleaseRelays {
@@ -57,10 +62,14 @@ fn main() -> ExitCode {
             println!("{}: good", file.display());
             Ok(())
         }),
-        Command::Probe { json } => {
-            probe::print(json);
+        Command::Probe { json, config: None } => {
+            probe::print(json, &VideoSettings::default());
             ExitCode::SUCCESS
         }
+        Command::Probe { json, config: Some(file) } => with_config(&file, |config| {
+            probe::print(json, &config.video);
+            Ok(())
+        }),
         Command::ReleaseRelays { config } => {
             with_config(&config::path_or_default(config), |config| run::release_relays(&config))
         }

@@ -7,7 +7,7 @@ use doorway_proto::state::{Activity, Health};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::status::Status;
+use crate::status::{MediaTotals, Status};
 use crate::video::EncoderKind;
 
 const PRESSES: &str = "doorway_presses_total";
@@ -19,7 +19,14 @@ const PRESS_TO_RING: &str = "doorway_press_to_ring_seconds";
 const PRESS_TO_RECEIPT: &str = "doorway_press_to_receipt_seconds";
 const PRESS_TO_CONNECTED: &str = "doorway_press_to_connected_seconds";
 const RING_TO_ANSWER: &str = "doorway_ring_to_answer_seconds";
+const PRESS_TO_PICTURE: &str = "doorway_press_to_picture_seconds";
+const ANSWER_TO_SOUND: &str = "doorway_answer_to_sound_seconds";
 const CALL_DURATION: &str = "doorway_call_duration_seconds";
+const FRAMES: &str = "doorway_video_frames_total";
+const DROPPED: &str = "doorway_video_dropped_total";
+const XRUNS: &str = "doorway_sound_xruns_total";
+const RECEIVED: &str = "doorway_sound_received_total";
+const CONCEALED: &str = "doorway_sound_concealed_samples_total";
 const PEERS: &str = "doorway_peers";
 
 /// Upper bounds of a stage's latency, in seconds.
@@ -33,7 +40,7 @@ const PEOPLE: [f64; 8] = [1.0, 5.0, 15.0, 30.0, 60.0, 180.0, 600.0, 3600.0];
 /// When one is installed already.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
     let mut builder = PrometheusBuilder::new();
-    for name in [PRESS_TO_RING, PRESS_TO_RECEIPT, PRESS_TO_CONNECTED] {
+    for name in [PRESS_TO_RING, PRESS_TO_RECEIPT, PRESS_TO_CONNECTED, PRESS_TO_PICTURE, ANSWER_TO_SOUND] {
         builder = builder.set_buckets_for_metric(Matcher::Full(name.into()), &STAGES)?;
     }
     for name in [RING_TO_ANSWER, CALL_DURATION] {
@@ -53,16 +60,18 @@ fn describe() {
     describe_histogram!(PRESS_TO_RING, "from the contact to the ring message");
     describe_histogram!(PRESS_TO_RECEIPT, "from the contact to the first client's receipt");
     describe_histogram!(PRESS_TO_CONNECTED, "from the contact to a client's media connection");
+    describe_histogram!(PRESS_TO_PICTURE, "from the contact to the first picture that is sent");
+    describe_histogram!(ANSWER_TO_SOUND, "from the answer to the first sound of the one who answered");
     describe_histogram!(RING_TO_ANSWER, "from the ring to the answer");
     describe_histogram!(CALL_DURATION, "from a call's start to its end");
     describe_gauge!(PEERS, "media connections");
-    describe_gauge!("doorway_video_frames", "pictures handed on since the camera went on");
-    describe_gauge!("doorway_video_dropped", "pictures dropped since the camera went on");
+    describe_counter!(FRAMES, "pictures handed on");
+    describe_counter!(DROPPED, "pictures dropped");
     describe_gauge!("doorway_video_bitrate_bps", "what the encoder was told to take");
     describe_gauge!("doorway_video_encoder", "1 for the encoder at work");
-    describe_gauge!("doorway_sound_xruns", "buffers that ran over or dry since the sound went on");
-    describe_gauge!("doorway_sound_received", "sound packets received in this call");
-    describe_gauge!("doorway_sound_concealed_samples", "samples invented in place of lost ones in this call");
+    describe_counter!(XRUNS, "buffers that ran over or dry");
+    describe_counter!(RECEIVED, "sound packets received");
+    describe_counter!(CONCEALED, "samples invented in place of lost ones");
     describe_gauge!("doorway_in_call", "1 while somebody talks with the visitor");
     describe_gauge!("doorway_companion_connected", "1 while the companion is within reach");
     describe_gauge!("doorway_clients", "clients in the station's room");
@@ -98,6 +107,26 @@ pub fn peer_connected(after: Duration) {
     histogram!(PRESS_TO_CONNECTED).record(after);
 }
 
+/// The first picture of a call is on its way.
+pub fn first_picture(after: Duration) {
+    histogram!(PRESS_TO_PICTURE).record(after);
+}
+
+/// The first sound of the one who answered is here.
+pub fn first_sound(after: Duration) {
+    histogram!(ANSWER_TO_SOUND).record(after);
+}
+
+/// Camera and sound so far, those that are closed included.
+pub fn media(totals: &MediaTotals) {
+    counter!(FRAMES).absolute(totals.frames);
+    counter!(DROPPED).absolute(totals.dropped);
+    counter!(XRUNS, "direction" => "capture").absolute(totals.capture_xruns);
+    counter!(XRUNS, "direction" => "playback").absolute(totals.playback_xruns);
+    counter!(RECEIVED).absolute(totals.received);
+    counter!(CONCEALED).absolute(totals.concealed);
+}
+
 /// Somebody answered.
 pub fn answered(after: Duration) {
     histogram!(RING_TO_ANSWER).record(after);
@@ -126,17 +155,11 @@ pub fn peers(count: usize) {
 
 /// What is read off the status rather than counted as it happens.
 pub fn state(status: &Status) {
-    gauge!("doorway_video_frames").set(status.video.frames as f64);
-    gauge!("doorway_video_dropped").set(status.video.dropped as f64);
     gauge!("doorway_video_bitrate_bps").set(f64::from(status.video.bitrate_bps));
     for encoder in EncoderKind::ALL {
         let at_work = status.video.encoder.as_deref() == Some(encoder.element());
         gauge!("doorway_video_encoder", "name" => encoder.element()).set(f64::from(u8::from(at_work)));
     }
-    gauge!("doorway_sound_xruns", "direction" => "capture").set(status.sound.capture_xruns as f64);
-    gauge!("doorway_sound_xruns", "direction" => "playback").set(status.sound.playback_xruns as f64);
-    gauge!("doorway_sound_received").set(status.sound.received as f64);
-    gauge!("doorway_sound_concealed_samples").set(status.sound.concealed as f64);
     gauge!("doorway_in_call").set(f64::from(u8::from(status.activity == Activity::InCall)));
     gauge!("doorway_companion_connected").set(f64::from(u8::from(status.companion.connected)));
     gauge!("doorway_clients").set(status.companion.clients as f64);

@@ -14,13 +14,10 @@ struct Found {
     board: String,
 }
 
-/// Looks for everything and prints it, for a person or as JSON.
-pub fn print(json: bool) {
-    let found = Found {
-        video: video::probe(&VideoSettings::default()),
-        sound: sound::probe(),
-        board: doorway_board::probe().to_string(),
-    };
+/// Looks for everything and prints it, for a person or as JSON, with what `settings` would use.
+pub fn print(json: bool, settings: &VideoSettings) {
+    let found =
+        Found { video: video::probe(settings), sound: sound::probe(), board: doorway_board::probe().to_string() };
     if json {
         let text = serde_json::to_string_pretty(&found).expect("what was found has only string keys");
         println!("{text}");

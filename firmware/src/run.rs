@@ -21,9 +21,10 @@ use crate::config::{CompanionPlace, Config, Named};
 use crate::link::{self, Link, Outward};
 use crate::local::{self, Local, Panel};
 use crate::metrics;
-use crate::net::PeerSocket;
+use crate::net::{PeerSocket, interface_names};
 use crate::peer::PeerFactory;
 use crate::station::{Inbox, Parts, Peers, Station};
+use crate::video::VideoSource;
 
 /// Edges and questions that wait for the loop.
 const EDGES: usize = 1024;
@@ -45,6 +46,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let prometheus = metrics::install().context("the metrics can't be set up")?;
     let description = board(&config)?;
     fits(&config, &description)?;
+    for Misfit { message, remedy, .. } in missing(&config) {
+        tracing::warn!("{message}; {remedy}. The station starts without it");
+    }
     let core = doorway_core::Station::new(core_settings(&config, &description))?;
 
     let socket = PeerSocket::bind(config.udp_port)?;
@@ -58,6 +62,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         if edges.try_send(event).is_err() {
             overrun_seen.store(true, Ordering::Relaxed);
         }
+    })
+    .map_err(|error| Misfit {
+        named: Named::Board,
+        message: format!("the board can't be used: {error}"),
+        remedy: "compare its description with what `doorwayd probe` lists".into(),
     })?;
 
     let (state, state_seen) = watch::channel(state_of(&config));
@@ -109,7 +118,41 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
     let description = board(config)?;
     fits(config, &description)?;
     doorway_core::Station::new(core_settings(config, &description))?;
-    Ok(())
+    match missing(config).into_iter().next() {
+        Some(misfit) => Err(misfit.into()),
+        None => Ok(()),
+    }
+}
+
+/// What the configuration names and this machine does not have at the moment. A station starts without it all the same:
+/// a camera may be plugged in and an interface may come up later.
+fn missing(config: &Config) -> Vec<Misfit> {
+    let mut missing = Vec::new();
+    match &config.video.source {
+        VideoSource::V4l2 { device: Some(device), .. } if !device.exists() => missing.push(Misfit {
+            named: Named::Camera,
+            message: format!("there is no camera {}", device.display()),
+            remedy: "connect it, or take one that `doorwayd probe` lists".into(),
+        }),
+        VideoSource::Recording { path } if !path.is_file() => missing.push(Misfit {
+            named: Named::Recording,
+            message: format!("there is no file {}", path.display()),
+            remedy: "name a file with H.264 in Annex B".into(),
+        }),
+        VideoSource::V4l2 { .. }
+        | VideoSource::Recording { .. }
+        | VideoSource::Libcamera
+        | VideoSource::Test
+        | VideoSource::None => {}
+    }
+    let known = interface_names();
+    let absent = config.interfaces.iter().filter(|name| !known.contains(name));
+    missing.extend(absent.map(|name| Misfit {
+        named: Named::Interface(name.clone()),
+        message: format!("there is no network interface {name}"),
+        remedy: format!("take one that this machine has: {}", known.join(", ")),
+    }));
+    missing
 }
 
 /// Releases every relay of the configuration's board, for a supervisor to run after the daemon died.
@@ -214,10 +257,11 @@ fn fits(config: &Config, description: &BoardDescription) -> Result<(), Misfit> {
     }
     for (door, pulse) in config.doors.iter().zip(&config.pulses) {
         let relay = description.relays.iter().find(|relay| relay.id.as_str() == door.id.as_str());
-        if let Some(relay) = relay.filter(|relay| *pulse > relay.max_pulse) {
+        // The board's limit is for a daemon that forgot; one that ends a pulse at the same instant looks like it.
+        if let Some(relay) = relay.filter(|relay| *pulse >= relay.max_pulse) {
             return Err(Misfit {
                 named: Named::Door(door.id.to_string()),
-                message: format!("the pulse of {pulse:?} is longer than the board's {:?}", relay.max_pulse),
+                message: format!("the pulse of {pulse:?} is not shorter than the board's limit, {:?}", relay.max_pulse),
                 remedy: "shorten pulse, or raise max_pulse in a board description of your own".into(),
             });
         }
@@ -228,7 +272,7 @@ fn fits(config: &Config, description: &BoardDescription) -> Result<(), Misfit> {
 fn misfit(named: Named, kind: &str, board: &str, wired: &[&str]) -> Misfit {
     let id = match &named {
         Named::Button(id) | Named::Door(id) => id.as_str(),
-        Named::Board => board,
+        Named::Board | Named::Camera | Named::Recording | Named::Interface(_) => board,
     };
     Misfit {
         message: format!("{id:?} is no {kind} of the board {board:?}"),

@@ -6,6 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use doorway_proto::state::{Activity, MediaHealth};
 use serde::Serialize;
 
+use crate::sound::SoundStats;
+use crate::video::VideoStats;
+
 /// The whole of `/status`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Status {
@@ -112,6 +115,39 @@ pub struct SoundStatus {
     pub concealed: u64,
     /// Packets that were lost and restored from the next one.
     pub recovered_by_fec: u64,
+}
+
+/// What camera and sound did since the daemon started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MediaTotals {
+    /// Pictures handed on.
+    pub frames: u64,
+    /// Pictures that were dropped.
+    pub dropped: u64,
+    /// Times that the microphone's buffer ran over.
+    pub capture_xruns: u64,
+    /// Times that the speaker's buffer ran dry.
+    pub playback_xruns: u64,
+    /// Packets that came from clients.
+    pub received: u64,
+    /// Samples that were invented in place of lost ones.
+    pub concealed: u64,
+}
+
+impl MediaTotals {
+    /// Adds what a camera did.
+    pub fn add_video(&mut self, stats: &VideoStats) {
+        self.frames += stats.frames;
+        self.dropped += stats.dropped;
+    }
+
+    /// Adds what a microphone and a speaker did.
+    pub fn add_sound(&mut self, stats: &SoundStats) {
+        self.capture_xruns += stats.capture_xruns;
+        self.playback_xruns += stats.playback_xruns;
+        self.received += stats.received;
+        self.concealed += stats.concealed;
+    }
 }
 
 /// The companion.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use doorwayd::video::annexb::{NalKind, access_units, is_keyframe, nal_units};
 use doorwayd::video::sps::Sps;
 use doorwayd::video::{
-    AccessUnit, CameraHealth, EncoderChoice, H264_PROFILE_LEVEL_ID, Recording, Video, VideoEvent, VideoSettings,
-    VideoSource, live_pipelines, read_clock, warm_up,
+    AccessUnit, CameraHealth, EncoderChoice, EncoderKind, H264_PROFILE_LEVEL_ID, Recording, Video, VideoEvent,
+    VideoSettings, VideoSource, live_pipelines, read_clock, warm_up,
 };
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -81,7 +81,7 @@ fn test_picture(width: u32, height: u32, rate: u32) -> VideoSettings {
 }
 
 fn with_encoder(settings: VideoSettings, name: &str) -> VideoSettings {
-    VideoSettings { encoder: EncoderChoice::Named(name.to_owned()), ..settings }
+    VideoSettings { encoder: EncoderChoice::Named(EncoderKind::of_element(name).expect("a known encoder")), ..settings }
 }
 
 /// Decodes a byte stream into I420 pictures, each with its width.

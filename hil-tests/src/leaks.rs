@@ -26,6 +26,12 @@ impl Held {
         Ok(Self { pipelines, peers, threads, handles })
     }
 
+    /// What the daemon of this status holds on another computer, where its threads and handles were listed.
+    pub fn elsewhere(status: &Status, threads: Vec<String>, handles: Vec<String>) -> Self {
+        let Resources { pipelines, peers, .. } = status.resources;
+        Self { pipelines, peers, threads, handles }
+    }
+
     /// What is held here and was not held in `baseline`, a sentence each.
     pub fn beyond(&self, baseline: &Self) -> Vec<String> {
         let mut left = Vec::new();

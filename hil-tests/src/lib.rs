@@ -7,6 +7,7 @@
 //!
 //! - [`case`]: the frame around every case: one at a time, a folder of its own, logs and screenshots when it fails.
 //! - [`device`]: the kinds of device. So far one, `simulated`: the daemon as a process on this machine.
+//! - [`jig`]: hands, eyes and ears on another computer: contacts, lines, files, programs, clocks.
 //! - [`browser`]: Chromium, its page and what is measured inside it.
 //! - [`scene`]: the openings that most cases begin with.
 //! - [`peer`]: clients without a browser: a raw WebSocket, and a small WebRTC receiver.
@@ -19,12 +20,15 @@ pub mod browser;
 pub mod case;
 pub mod device;
 pub mod figures;
+pub mod jig;
+pub mod lab;
 pub mod leaks;
 pub mod peer;
 pub mod process;
 pub mod scene;
 pub mod tone;
 pub mod tools;
+pub mod virtual_board;
 pub mod wait;
 
 mod os;

@@ -15,6 +15,67 @@ pub(crate) fn signal(pid: u32, signal: i32) -> io::Result<()> {
     if unsafe { libc::kill(pid, signal) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Sends `signal` to a process group.
+///
+/// # Errors
+/// When there is none, or it is not ours.
+pub(crate) fn signal_group(leader: u32, signal: i32) -> io::Result<()> {
+    let group = i32::try_from(leader).map_err(io::Error::other)?;
+    // SAFETY: kill takes two integers and touches no memory of ours.
+    if unsafe { libc::kill(-group, signal) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Whether this process is root.
+pub(crate) fn is_root() -> bool {
+    // SAFETY: geteuid takes nothing and can't fail.
+    unsafe { libc::geteuid() == 0 }
+}
+
+/// `CLOCK_REALTIME`, in nanoseconds since the Unix epoch.
+pub(crate) fn wall_clock_ns() -> u64 {
+    let now = read_clock(libc::CLOCK_REALTIME);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+/// `CLOCK_MONOTONIC`, in microseconds.
+pub(crate) fn monotonic_us() -> u64 {
+    let now = read_clock(libc::CLOCK_MONOTONIC);
+    now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1000
+}
+
+fn read_clock(clock: libc::clockid_t) -> libc::timespec {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` is a valid timespec. Linux always has both clocks.
+    unsafe { libc::clock_gettime(clock, &mut now) };
+    now
+}
+
+/// Sets `CLOCK_REALTIME`.
+///
+/// # Errors
+/// When this process may not.
+pub(crate) fn set_wall_clock(since_epoch_ns: u64) -> io::Result<()> {
+    let to = libc::timespec {
+        tv_sec: (since_epoch_ns / 1_000_000_000) as libc::time_t,
+        tv_nsec: (since_epoch_ns % 1_000_000_000) as libc::c_long,
+    };
+    // SAFETY: `to` is a valid timespec.
+    if unsafe { libc::clock_settime(libc::CLOCK_REALTIME, &to) } == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Puts this thread, and the processes that it starts from now on, into a network of its own, with loopback alone.
+///
+/// # Errors
+/// When this process may not.
+pub(crate) fn leave_the_network() -> io::Result<()> {
+    // SAFETY: unshare takes an integer and touches no memory of ours.
+    if unsafe { libc::unshare(libc::CLONE_NEWNET) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Makes the child die with us, however we die, and puts it into a process group of its own so that a Ctrl-C at the
 /// terminal reaches it through us and not before.
 pub(crate) fn bind_to_us(command: &mut Command) {

@@ -7,7 +7,7 @@ use doorway_proto::state::Activity;
 
 use crate::browser::{Browser, MICROPHONE_HZ, Microphone, Page, Screen, View};
 use crate::case::Case;
-use crate::device::{Config, Simulated, Status};
+use crate::device::{Config, Device, Simulated, Status};
 use crate::wait::{Look, until};
 
 /// How long something may take that a person waits for without wondering. The figures measure how long it takes; a
@@ -22,9 +22,9 @@ const PRIVATE: [&str; 6] = ["candidate:", "ufrag", "ice-pwd", "fingerprint", "m=
 
 /// A station and a household of one page.
 #[derive(Debug)]
-pub struct Scene {
+pub struct Scene<D = Simulated> {
     /// The station.
-    pub device: Simulated,
+    pub device: D,
     /// The browser of the page.
     pub browser: Browser,
     /// The page.
@@ -39,19 +39,8 @@ impl Scene {
     pub async fn quiet(case: &Case, config: Config) -> Result<Self> {
         let device = Simulated::start(case, config).await?;
         let browser = Browser::start_as(case, Screen::Phone, Microphone::Granted).await?;
-        let page = browser.open_online(device.page()).await?;
+        let page = browser.open_online(&device.page()).await?;
         Self::with(device, browser, page).await
-    }
-
-    /// As [`Scene::quiet`], of parts that were started before.
-    ///
-    /// # Errors
-    /// When the station does not see the page.
-    pub async fn with(device: Simulated, browser: Browser, page: Page) -> Result<Self> {
-        let scene = Self { device, browser, page };
-        let sees = scene.device.wait_until("the station sees the page", SOON, |status| status.companion.clients > 0);
-        sees.await?;
-        Ok(scene)
     }
 
     /// The page rings and shows the visitor.
@@ -73,6 +62,19 @@ impl Scene {
         scene.talk().await?;
         Ok(scene)
     }
+}
+
+impl<D: Device> Scene<D> {
+    /// Of parts that were started before: the station is idle and sees the page.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn with(device: D, browser: Browser, page: Page) -> Result<Self> {
+        let scene = Self { device, browser, page };
+        let sees = scene.device.wait_until("the station sees the page", SOON, |status| status.companion.clients > 0);
+        sees.await?;
+        Ok(scene)
+    }
 
     /// Presses the button and waits until the page rings and shows the visitor.
     ///
@@ -81,8 +83,7 @@ impl Scene {
     pub async fn ring(&self) -> Result<()> {
         self.device.press().await?;
         self.page.wait_view(View::Ringing, SOON).await?;
-        self.page.picture_moves(3, SOON).await?;
-        Ok(())
+        self.device.picture_moves(&self.page, 3, SOON).await
     }
 
     /// Presses the button, answers in the page, and waits until both hear each other.
@@ -127,11 +128,11 @@ impl Scene {
         gone.await?;
         browser.close().await?;
         device.nothing_is_left().await?;
-        let log = device.log();
+        let log = device.log().await?;
         if let Some(line) = log.lines().find(|line| PRIVATE.iter().any(|word| line.contains(word))) {
             bail!("the log tells what is nobody's business: {line}");
         }
-        device.stop()
+        device.stop().await
     }
 }
 
@@ -139,9 +140,9 @@ impl Scene {
 ///
 /// # Errors
 /// When the speaker plays something else or nothing.
-pub async fn station_hears(device: &Simulated, hz: f64, within: Duration) -> Result<()> {
+pub async fn station_hears(device: &impl Device, hz: f64, within: Duration) -> Result<()> {
     until(&format!("the station's speaker plays {hz} Hz"), within, async || {
-        let heard = device.speaker(1.0)?.loudest()?;
+        let heard = device.speaker(1.0).await?.loudest()?;
         Ok(Look::when(heard.is_tone(hz), (), format!("{heard:?}")))
     })
     .await

@@ -58,6 +58,14 @@ impl Sound {
         parse(&bytes).with_context(|| format!("reading {} as WAV", path.display()))
     }
 
+    /// As [`Sound::read`], of a file that is in memory.
+    ///
+    /// # Errors
+    /// When it is no WAV file of 16-bit or float samples.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        parse(bytes).context("reading a recording as WAV")
+    }
+
     /// Writes a WAV file of 16-bit samples.
     ///
     /// # Errors

@@ -21,6 +21,25 @@ pub fn doorway_signaling() -> Result<PathBuf> {
     ours("doorway-signaling", "DOORWAY_SIGNALING")
 }
 
+/// The jig's agent: `DOORWAY_JIG`, or what was built beside this program.
+///
+/// # Errors
+/// When there is none.
+pub fn jig() -> Result<PathBuf> {
+    ours("jig", "DOORWAY_JIG")
+}
+
+/// A program for the arm64 board: what `hil-tests/virtual/cross` built.
+///
+/// # Errors
+/// When it was not built yet.
+pub fn cross_built(name: &str) -> Result<PathBuf> {
+    let cache = env::var_os("DOORWAY_CACHE").map(PathBuf::from);
+    let cache = cache.or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache/doorway")));
+    let path = cache.context("HOME is not set")?.join("cross/arm64").join(name);
+    existing(path, "`hil-tests/virtual/cross`, which builds it,")
+}
+
 /// Chromium: `CHROMIUM`, or the first of its usual names in `PATH`.
 ///
 /// # Errors
@@ -68,7 +87,10 @@ fn ours(name: &str, variable: &str) -> Result<PathBuf> {
         format!(
             "there is no {name} beside {}: build it first with `cargo build -p {}`, or say where it is in {variable}",
             this.display(),
-            if name == "doorwayd" { "doorwayd" } else { "doorway-signaling" },
+            match name {
+                "jig" => "doorway-hil-tests",
+                package => package,
+            },
         )
     })
 }

@@ -6,7 +6,7 @@ use anyhow::ensure;
 use doorway_proto::state::Health;
 use hil_tests::browser::{MICROPHONE_HZ, View};
 use hil_tests::case::case;
-use hil_tests::device::Config;
+use hil_tests::device::{Config, Device};
 use hil_tests::scene::{SOON, STATION_HZ, Scene, station_hears};
 
 const CASE: Duration = Duration::from_secs(90);
@@ -16,6 +16,12 @@ fn without_its_camera_the_station_rings_talks_and_says_why_there_is_no_picture()
     case(CASE, async |case| {
         let config = Config::default().with("video.source", "v4l2").with("video.device", "/dev/video99");
         let scene = Scene::quiet(case, config).await?;
+        // A household learns of it before a visitor comes.
+        scene
+            .device
+            .wait_until("its light says so", SOON, |status| matches!(status.media.camera, Health::Missing { .. }))
+            .await?;
+        ensure!(scene.device.panel().state().await?.indicator == "fault", "{:?}", scene.device.panel().state().await?);
         scene.device.press().await?;
         scene.page.wait_view(View::Ringing, SOON).await?;
         let missing = scene.device.wait_until(

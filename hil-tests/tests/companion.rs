@@ -6,7 +6,7 @@ use anyhow::ensure;
 use doorway_proto::state::Activity;
 use hil_tests::browser::View;
 use hil_tests::case::case;
-use hil_tests::device::{Companion, Config, Simulated};
+use hil_tests::device::{Companion, Config, Device, Simulated};
 use hil_tests::scene::{SOON, STATION_HZ, Scene};
 
 const CASE: Duration = Duration::from_secs(120);
@@ -69,7 +69,7 @@ fn a_second_station_that_rings_waits_until_the_page_turns_to_it() {
         scene.page.click("#hang-up").await?;
         scene.leave_nothing().await?;
         gate.nothing_is_left().await?;
-        gate.stop()?;
+        gate.stop().await?;
         companion.stop()
     });
 }

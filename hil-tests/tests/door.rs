@@ -7,7 +7,7 @@ use doorway_proto::control::{Event, Request, UnlockOutcome, UnlockRefusal};
 use doorway_proto::ids::DoorId;
 use doorway_proto::state::Activity;
 use hil_tests::case::case;
-use hil_tests::device::{Config, Relay, Simulated};
+use hil_tests::device::{Config, Device, Relay, Simulated};
 use hil_tests::peer::{Receiver, Want};
 use hil_tests::scene::{SOON, Scene};
 use hil_tests::wait::{Look, until};
@@ -99,7 +99,7 @@ fn the_door_stays_shut_for_who_only_watches_or_is_only_rung() {
         drop(watcher);
         relay_after(&device, 2).await?;
         device.nothing_is_left().await?;
-        device.stop()
+        device.stop().await
     });
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use hil_tests::browser::View;
 use hil_tests::case::case;
-use hil_tests::device::Config;
+use hil_tests::device::{Config, Device};
 use hil_tests::scene::{SOON, Scene};
 
 const CASE: Duration = Duration::from_secs(90);

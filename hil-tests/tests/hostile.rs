@@ -8,7 +8,7 @@ use doorway_proto::ids::CallId;
 use doorway_proto::signaling::{ClientMessage, ClientSignal, EndReason, Hello, MAX_FRAME_BYTES, Refusal};
 use doorway_proto::state::Activity;
 use hil_tests::case::case;
-use hil_tests::device::Config;
+use hil_tests::device::{Config, Device};
 use hil_tests::peer::{Frame, Receiver, Socket, Want, client_hello, fresh_id};
 use hil_tests::scene::{SOON, Scene};
 
@@ -216,7 +216,7 @@ fn a_secret_keeps_out_who_does_not_know_it() {
         stranger.send(&client_hello(&fresh_id())).await?;
         stranger.expect_refusal(Refusal::Secret).await?;
         let browser = hil_tests::browser::Browser::start(case).await?;
-        let page = browser.open(device.page()).await?;
+        let page = browser.open(&device.page()).await?;
         page.wait_for("the page is refused", SOON, "return document.body.dataset.link === 'refused'").await?;
         let page = browser.open_online(&format!("{}?again#secret=correct%20horse%20battery", device.page())).await?;
         page.wait_for("the secret is gone from the address bar", SOON, "return !location.href.includes('horse')")

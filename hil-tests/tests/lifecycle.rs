@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use doorway_proto::state::Activity;
 use hil_tests::browser::View;
 use hil_tests::case::{Case, case};
-use hil_tests::device::{Config, Simulated};
+use hil_tests::device::{Config, Device, Simulated};
 use hil_tests::process::Process;
 use hil_tests::scene::{SOON, Scene};
 use hil_tests::tools;
@@ -24,7 +24,7 @@ fn a_page_that_vanishes_in_a_call_leaves_the_station_idle_in_seconds() {
         browser.kill()?;
         device.wait_for(Activity::Idle, Duration::from_secs(10)).await?;
         device.nothing_is_left().await?;
-        device.stop()
+        device.stop().await
     });
 }
 
@@ -39,7 +39,7 @@ fn a_page_that_vanishes_while_it_rings_leaves_nothing() {
             .await?;
         device.wait_for(Activity::Idle, Duration::from_secs(25)).await?;
         device.nothing_is_left().await?;
-        device.stop()
+        device.stop().await
     });
 }
 
@@ -51,7 +51,7 @@ fn a_page_that_is_closed_in_a_call_says_goodbye() {
         browser.close().await?;
         device.wait_for(Activity::Idle, SOON).await?;
         device.nothing_is_left().await?;
-        device.stop()
+        device.stop().await
     });
 }
 
@@ -104,7 +104,7 @@ fn a_daemon_that_is_killed_in_a_call_takes_the_page_out_of_it_and_rings_it_again
 fn a_daemon_that_is_told_to_end_in_a_call_tells_the_page_and_ends_cleanly() {
     case(CASE, async |case| {
         let mut scene = Scene::talking(case, Config::default()).await?;
-        scene.device.stop()?;
+        scene.device.stop().await?;
         scene.page.wait_reason("station_closing", SOON).await
     });
 }

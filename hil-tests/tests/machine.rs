@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use doorway_proto::state::Activity;
 use hil_tests::browser::{Browser, MICROPHONE_HZ, Microphone, Screen};
 use hil_tests::case::case;
-use hil_tests::device::{Config, Simulated};
+use hil_tests::device::{Config, Device, Simulated};
 use hil_tests::scene::{SOON, STATION_HZ, Scene, station_hears};
 
 const CASE: Duration = Duration::from_secs(120);
@@ -20,7 +20,7 @@ fn a_full_disk_ends_the_recording_and_nothing_else() {
         scene.answer().await?;
         scene.page.hears(STATION_HZ, SOON).await?;
         scene.page.picture_moves(10, SOON).await?;
-        let log = scene.device.log();
+        let log = scene.device.log().await?;
         ensure!(log.contains("No space left on device"), "the log does not say that the disk is full: {log}");
         scene.page.click("#hang-up").await?;
         scene.device.wait_for(Activity::Idle, SOON).await?;
@@ -35,7 +35,7 @@ fn a_clock_that_jumps_by_an_hour_both_ways_changes_nothing_of_a_call() {
     case(CASE, async |case| {
         let device = Simulated::start_with_own_clock(case, Config::default()).await?;
         let browser = Browser::start_as(case, Screen::Phone, Microphone::Granted).await?;
-        let page = browser.open_online(device.page()).await?;
+        let page = browser.open_online(&device.page()).await?;
         let scene = Scene::with(device, browser, page).await?;
         scene.talk().await?;
         for ahead_s in [-3600, 3600] {

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use doorway_proto::state::Activity;
 use hil_tests::browser::{Browser, Page, View};
 use hil_tests::case::case;
-use hil_tests::device::{Config, Simulated, Step};
+use hil_tests::device::{Config, Device, Simulated, Step};
 use hil_tests::scene::{SOON, STATION_HZ, Scene};
 use hil_tests::wait::{Look, throughout, until};
 
@@ -76,9 +76,9 @@ fn a_page_that_declines_stops_ringing_and_the_others_ring_on() {
     case(CASE, async |case| {
         let device = Simulated::start(case, Config::default()).await?;
         let kitchen = Browser::start(case).await?;
-        let kitchen_page = kitchen.open_online(device.page()).await?;
+        let kitchen_page = kitchen.open_online(&device.page()).await?;
         let study = Browser::start(case).await?;
-        let study_page = study.open_online(device.page()).await?;
+        let study_page = study.open_online(&device.page()).await?;
         device.wait_until("both pages are here", SOON, |status| status.companion.clients == 2).await?;
         device.press().await?;
         kitchen_page.wait_view(View::Ringing, SOON).await?;
@@ -100,9 +100,9 @@ fn who_declined_can_watch_while_the_others_ring_on() {
     case(CASE, async |case| {
         let device = Simulated::start(case, Config::default()).await?;
         let kitchen = Browser::start(case).await?;
-        let kitchen_page = kitchen.open_online(device.page()).await?;
+        let kitchen_page = kitchen.open_online(&device.page()).await?;
         let study = Browser::start(case).await?;
-        let study_page = study.open_online(device.page()).await?;
+        let study_page = study.open_online(&device.page()).await?;
         device.wait_until("both pages are here", SOON, |status| status.companion.clients == 2).await?;
         device.press().await?;
         kitchen_page.wait_view(View::Ringing, SOON).await?;
@@ -138,7 +138,7 @@ fn a_button_with_names_rings_the_screens_that_are_called_so() {
         let kitchen = Browser::start(case).await?;
         let kitchen_page = kitchen.open_online(&format!("{}?name=Attic", device.page())).await?;
         let study = Browser::start(case).await?;
-        let study_page = study.open_online(device.page()).await?;
+        let study_page = study.open_online(&device.page()).await?;
         kitchen_page.enter("#name-text", "Kitchen").await?;
         kitchen_page.wait_online(SOON).await?;
         device.wait_until("both pages are here", SOON, |status| status.companion.clients == 2).await?;
@@ -166,9 +166,9 @@ fn a_page_more_than_get_the_picture_rings_all_the_same_and_can_answer() {
     case(CASE, async |case| {
         let device = Simulated::start(case, Config::default().with("call.max_peers", 1)).await?;
         let kitchen = Browser::start(case).await?;
-        let kitchen_page = kitchen.open_online(device.page()).await?;
+        let kitchen_page = kitchen.open_online(&device.page()).await?;
         let study = Browser::start(case).await?;
-        let study_page = study.open_online(device.page()).await?;
+        let study_page = study.open_online(&device.page()).await?;
         device.wait_until("both pages are here", SOON, |status| status.companion.clients == 2).await?;
         device.press().await?;
         kitchen_page.wait_view(View::Ringing, SOON).await?;
@@ -216,7 +216,7 @@ fn a_page_that_is_opened_while_it_rings_rings_too() {
     case(CASE, async |case| {
         let scene = Scene::ringing(case, Config::default()).await?;
         let late = Browser::start(case).await?;
-        let late_page = late.open_online(scene.device.page()).await?;
+        let late_page = late.open_online(&scene.device.page()).await?;
         late_page.wait_view(View::Ringing, SOON).await?;
         late_page.picture_moves(3, SOON).await?;
         scene.answer().await?;

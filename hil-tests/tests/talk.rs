@@ -6,7 +6,7 @@ use anyhow::ensure;
 use doorway_proto::state::Activity;
 use hil_tests::browser::{Browser, MICROPHONE_HZ, Microphone, Screen, View};
 use hil_tests::case::case;
-use hil_tests::device::{Config, Simulated};
+use hil_tests::device::{Config, Device, Simulated};
 use hil_tests::scene::{SOON, STATION_HZ, Scene, station_hears};
 
 const CASE: Duration = Duration::from_secs(90);
@@ -47,7 +47,7 @@ fn a_muted_page_is_not_heard_and_an_unmuted_one_is_again() {
         scene.page.click("#mute").await?;
         let still = Duration::from_millis(1500);
         tokio::time::sleep(still).await;
-        let heard = scene.device.speaker(1.0)?.loudest()?;
+        let heard = scene.device.speaker(1.0).await?.loudest()?;
         ensure!(!heard.is_tone(MICROPHONE_HZ), "muted and heard: {heard:?}");
         scene.page.click("#mute").await?;
         station_hears(&scene.device, MICROPHONE_HZ, SOON).await?;
@@ -61,7 +61,7 @@ fn whoever_refuses_the_microphone_listens_all_the_same_and_is_told() {
     case(CASE, async |case| {
         let device = Simulated::start(case, Config::default()).await?;
         let browser = Browser::start_as(case, Screen::Phone, Microphone::Refused).await?;
-        let page = browser.open_online(device.page()).await?;
+        let page = browser.open_online(&device.page()).await?;
         let scene = Scene::with(device, browser, page).await?;
         scene.ring().await?;
         scene.answer().await?;

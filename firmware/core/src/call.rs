@@ -113,7 +113,7 @@ impl CallMachine {
                 }
                 self.offer_again(&client, connect_by, now, out);
             }
-            Some(Link::Lost) => self.offer_again(&client, None, now, out),
+            Some(Link::Lost { back_by }) => self.offer_again(&client, back_by, now, out),
             Some(Link::Waiting) => {
                 if let Some(call) = &self.call {
                     let ring = call.ring(call.peers.get(&client).and_then(|peer| peer.rung.as_ref()), now);
@@ -130,7 +130,7 @@ impl CallMachine {
         match call.peers.get(client).map(|peer| peer.link) {
             // The companion may be restarting; while media flow, only they tell of the client's end.
             None | Some(Link::Connected) => {}
-            Some(Link::Invited { .. } | Link::Lost | Link::Waiting) => {
+            Some(Link::Invited { .. } | Link::Lost { .. } | Link::Waiting) => {
                 call.drop_peer(client, None, out);
                 self.after_loss(EndReason::ConnectionLost, now, out);
             }
@@ -171,7 +171,7 @@ impl CallMachine {
             return match peer.link {
                 // It has an offer or the picture, or is the next to get one.
                 Link::Invited { .. } | Link::Connected | Link::Waiting => {}
-                Link::Lost => self.offer_again(&client, None, now, out),
+                Link::Lost { back_by } => self.offer_again(&client, back_by, now, out),
             };
         }
         let full = call.places_taken() >= self.settings.max_peers;
@@ -190,8 +190,13 @@ impl CallMachine {
         };
         match call.phase {
             Phase::Watched | Phase::Ringing { .. } => {}
-            // The talker's accept came twice, by signaling and by the data channel.
-            Phase::Active { .. } => return,
+            Phase::Active { .. } => {
+                // The talker says it again when it heard no answer: the first one may be lost.
+                if call.talker() == Some(client) {
+                    out.push_back(Action::Accepted { client: client.clone(), call: id });
+                }
+                return;
+            }
         }
         let since = call.rang_since.unwrap_or(call.started);
         call.answered = Some(now);
@@ -208,11 +213,39 @@ impl CallMachine {
         match link {
             Link::Connected => {}
             Link::Invited { .. } => call.set_link(client, Link::Invited { connect_by }),
-            Link::Lost | Link::Waiting => self.offer_again(client, connect_by, now, out),
+            Link::Lost { .. } | Link::Waiting => self.offer_again(client, connect_by, now, out),
         }
         out.extend(chime(Moment::Answered).map(Action::Chime));
         let after = now.saturating_duration_since(since);
         out.push_back(Action::Record(Record::Answered { call: id, client: client.clone(), after }));
+    }
+
+    pub(crate) fn handle_reconnect(&mut self, client: &ClientId, id: CallId, now: Instant, out: &mut VecDeque<Action>) {
+        let Some(call) = self.call.as_ref().filter(|call| call.id == id) else {
+            return;
+        };
+        let Some(peer) = call.peers.get(client).filter(|_| self.here.contains_key(client)) else {
+            return;
+        };
+        let connect_by = match peer.link {
+            // Who is rung has until it answers.
+            Link::Connected if matches!(call.phase, Phase::Ringing { .. }) && peer.rung.is_some() => None,
+            Link::Connected => Some(now + self.settings.connect_timeout),
+            // Asking again and again does not put the deadline off.
+            Link::Invited { connect_by } => connect_by,
+            Link::Lost { back_by } => back_by,
+            Link::Waiting => return,
+        };
+        if peer.link.has_peer() {
+            if call.talker() == Some(client) {
+                self.audio_off(out);
+            }
+            out.push_back(Action::ClosePeer { client: client.clone(), call: id });
+        }
+        if let Some(call) = &mut self.call {
+            call.set_link(client, Link::Invited { connect_by });
+        }
+        out.push_back(Action::Invite { client: client.clone(), call: id, ring: None });
     }
 
     pub(crate) fn handle_decline(&mut self, client: &ClientId, id: CallId, now: Instant, out: &mut VecDeque<Action>) {
@@ -244,7 +277,7 @@ impl CallMachine {
             return;
         };
         match call.peers.get(client).map(|peer| peer.link) {
-            None | Some(Link::Connected | Link::Lost | Link::Waiting) => {}
+            None | Some(Link::Connected | Link::Lost { .. } | Link::Waiting) => {}
             Some(Link::Invited { .. }) => {
                 call.set_link(client, Link::Connected);
                 if call.talker() == Some(client) {
@@ -262,11 +295,20 @@ impl CallMachine {
             return;
         };
         let rings = matches!(call.phase, Phase::Ringing { .. }) && peer.rung.is_some();
-        if rings && self.here.contains_key(client) {
-            peer.link = Link::Lost;
+        let back_by = match peer.link {
+            _ if rings => None,
+            // Its time to connect runs on.
+            Link::Invited { connect_by } => connect_by,
+            Link::Connected | Link::Lost { .. } | Link::Waiting => Some(now + self.settings.reconnect_timeout),
+        };
+        if call.talker() == Some(client) {
+            self.audio_off(out);
+        }
+        let Some(call) = &mut self.call else { return };
+        if self.here.contains_key(client) {
+            call.set_link(client, Link::Lost { back_by });
             return out.push_back(Action::ClosePeer { client: client.clone(), call: id });
         }
-        self.audio_off(out);
         if let Some(call) = &mut self.call {
             call.drop_peer(client, Some(EndReason::ConnectionLost), out);
         }
@@ -357,12 +399,19 @@ impl CallMachine {
                 uninvited.push((client.clone(), button));
                 continue;
             };
-            if peer.rung.is_none() {
-                peer.rung = Some(button);
-                if let Link::Invited { connect_by } = &mut peer.link {
-                    *connect_by = None;
-                }
-                out.extend(ring.map(|ring| Action::Ring { client: client.clone(), call: call.id, ring }));
+            if peer.rung.is_some() {
+                continue;
+            }
+            peer.rung = Some(button);
+            let offers = !peer.link.has_peer();
+            match &mut peer.link {
+                Link::Connected | Link::Waiting => {}
+                link @ (Link::Invited { .. } | Link::Lost { .. }) => *link = Link::Invited { connect_by: None },
+            }
+            let (client, id) = (client.clone(), call.id);
+            match ring {
+                Some(ring) if !offers => out.push_back(Action::Ring { client, call: id, ring }),
+                ring => out.push_back(Action::Invite { client, call: id, ring }),
             }
         }
         self.offer_free_places(out);

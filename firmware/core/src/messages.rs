@@ -70,6 +70,13 @@ pub enum Input {
         /// The call.
         call: CallId,
     },
+    /// A client's media connection broke off, as it sees it, and it wants another one for the same call.
+    Reconnect {
+        /// The client.
+        client: ClientId,
+        /// The call.
+        call: CallId,
+    },
     /// A client is done.
     HangUp {
         /// The client.

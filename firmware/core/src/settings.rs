@@ -79,6 +79,9 @@ pub struct CallSettings {
     pub watch_limit: Duration,
     /// How long a media connection may take once somebody waits for it. 10 s assumes a relay on a slow phone network.
     pub connect_timeout: Duration,
+    /// How long a client whose media broke off may take to ask for another connection, while the companion still has it.
+    /// 6 s assumes that its page gives up 8 s after it noticed, which it does sooner than the station.
+    pub reconnect_timeout: Duration,
     /// How many clients may have a peer at a time; each costs an encryption of every packet. Further ones ring without a
     /// picture.
     pub max_peers: usize,
@@ -92,6 +95,7 @@ impl Default for CallSettings {
             max_duration: Duration::from_secs(10 * 60),
             watch_limit: Duration::from_secs(5 * 60),
             connect_timeout: Duration::from_secs(10),
+            reconnect_timeout: Duration::from_secs(6),
             max_peers: 8,
         }
     }

@@ -101,6 +101,7 @@ impl Station {
             Input::Watch { client } => self.call.handle_watch(client, now, out),
             Input::Accept { client, call } => self.call.handle_accept(&client, call, now, out),
             Input::Decline { client, call } => self.call.handle_decline(&client, call, now, out),
+            Input::Reconnect { client, call } => self.call.handle_reconnect(&client, call, now, out),
             Input::HangUp { client, call } => self.call.handle_hang_up(&client, call, now, out),
             Input::Malformed { client, call } => self.call.handle_malformed(&client, call, now, out),
             Input::PeerConnected { client, call } => self.call.handle_connected(&client, call, out),

@@ -28,12 +28,14 @@ impl ConfigError {
     pub(super) fn at(file: &Path, text: &str, span: Option<Range<usize>>, message: String, remedy: &str) -> Self {
         let position = span.map(|span| position(text, span.start));
         let line = position.and_then(|(line, _)| text.lines().nth(line - 1)).map(str::trim_end);
+        // A secret is shown to nobody, the journal included; the parser's own words may quote it.
+        let secret = line.is_some_and(|line| line.contains("secret"));
+        let quotes = secret && message.contains("invalid type");
         Self {
             file: file.to_owned(),
             position,
-            // A secret is shown to nobody, the journal included.
-            line: line.filter(|line| !line.contains("secret")).map(str::to_owned),
-            message,
+            line: line.filter(|_| !secret).map(str::to_owned),
+            message: if quotes { "a secret is a text between quotation marks".into() } else { message },
             remedy: remedy.into(),
         }
     }

@@ -14,7 +14,7 @@ use toml::Spanned;
 
 use crate::net::ImpairmentSettings;
 use crate::sound::{SoundSettings, SoundSource};
-use crate::video::{EncoderChoice, VideoSettings, VideoSource, is_known_control};
+use crate::video::{EncoderChoice, EncoderKind, VideoSettings, VideoSource, is_known_control};
 
 mod error;
 mod raw;
@@ -80,7 +80,7 @@ pub struct CallLimits {
     pub max_peers: usize,
 }
 
-/// What of a board a file names.
+/// What of a machine a file names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Named {
     /// The board's description.
@@ -89,6 +89,12 @@ pub enum Named {
     Button(String),
     /// A door by its relay's id.
     Door(String),
+    /// The camera's device.
+    Camera,
+    /// The recording that is played.
+    Recording,
+    /// A network interface by its name.
+    Interface(String),
 }
 
 /// Where the companion is.
@@ -148,16 +154,19 @@ impl Config {
         Check { path, text }.config(file)
     }
 
-    /// The mistake of naming something in the file at `path` that the board does not have, with its place.
+    /// The mistake of naming something in the file at `path` that the machine does not have, with its place.
     pub fn misfit(path: &Path, named: &Named, message: String, remedy: &str) -> ConfigError {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         let file: raw::File = toml::from_str(&text).unwrap_or_default();
         let place = match named {
-            Named::Board => file.board.description,
-            Named::Button(id) => file.button.into_iter().map(|button| button.id).find(|found| found.get_ref() == id),
-            Named::Door(id) => file.door.into_iter().map(|door| door.id).find(|found| found.get_ref() == id),
+            Named::Board => file.board.description.map(|name| name.span()),
+            Named::Button(id) => place_of(id, file.button.into_iter().map(|button| button.id)),
+            Named::Door(id) => place_of(id, file.door.into_iter().map(|door| door.id)),
+            Named::Camera => file.video.device.map(|device| device.span()),
+            Named::Recording => file.video.recording.map(|recording| recording.span()),
+            Named::Interface(name) => place_of(name, file.network.interfaces.into_iter()),
         };
-        ConfigError::at(path, &text, place.map(|place| place.span()), message, remedy)
+        ConfigError::at(path, &text, place, message, remedy)
     }
 
     /// The settings of the pure core. `first_call` is random, so that a restarted station does not take up an older
@@ -188,6 +197,10 @@ impl Config {
         };
         doorway_core::Settings { first_call: doorway_core::CallId(first_call), buttons, doors, call }
     }
+}
+
+fn place_of(name: &str, mut named: impl Iterator<Item = Spanned<String>>) -> Option<std::ops::Range<usize>> {
+    named.find(|found| found.get_ref() == name).map(|found| found.span())
 }
 
 /// What the checks need to say where a mistake is.
@@ -230,7 +243,7 @@ impl Check<'_> {
             room,
             companion,
             udp_port: file.network.udp_port.unwrap_or(0),
-            interfaces: file.network.interfaces,
+            interfaces: file.network.interfaces.into_iter().map(Spanned::into_inner).collect(),
             local: self.local(file.local)?,
             impairment: self.impairment(file.simulate.network)?,
         })
@@ -312,7 +325,10 @@ impl Check<'_> {
 
     fn video(&self, raw: raw::Video) -> Checked<VideoSettings> {
         let source = match raw.source {
-            raw::VideoSource::V4l2 => VideoSource::V4l2 { device: raw.device, controls: self.controls(raw.controls)? },
+            raw::VideoSource::V4l2 => VideoSource::V4l2 {
+                device: raw.device.map(Spanned::into_inner),
+                controls: self.controls(raw.controls)?,
+            },
             raw::VideoSource::Libcamera => VideoSource::Libcamera,
             raw::VideoSource::Test => VideoSource::Test,
             raw::VideoSource::None => VideoSource::None,
@@ -352,9 +368,17 @@ impl Check<'_> {
                 return Err(self.wrong(&bitrate, "max_bitrate is out of range".into(), remedy));
             }
         };
-        let encoder = match raw.encoder.as_deref() {
-            None | Some("auto") => EncoderChoice::Auto,
-            Some(name) => EncoderChoice::Named(name.into()),
+        let encoder = match &raw.encoder {
+            None => EncoderChoice::Auto,
+            Some(name) if name.get_ref() == "auto" => EncoderChoice::Auto,
+            Some(name) => {
+                let kind = EncoderKind::of_element(name.get_ref()).ok_or_else(|| {
+                    let known = EncoderKind::ALL.map(EncoderKind::element).join("\", \"");
+                    let remedy = format!("take \"auto\", or one of \"{known}\"");
+                    self.wrong(name, format!("no encoder is named {}", name.get_ref()), &remedy)
+                })?;
+                EncoderChoice::Named(kind)
+            }
         };
         Ok(VideoSettings { source, size, rate, encoder, max_bitrate_bps })
     }
@@ -525,6 +549,7 @@ mod tests {
             ("[[door]]\nid = \"a\"\n[[door]]\nid = \"a\"\n", "doorway.toml:4:6: door a is there twice"),
             ("[companion]\nlisten = \"0.0.0.0:8080\"\n", "doorway.toml:2:10: 0.0.0.0:8080 can be reached"),
             ("[local]\nlisten = \"0.0.0.0:9480\"\n", "doorway.toml:2:10: [local] listen is no loopback"),
+            ("[video]\nencoder = \"x265enc\"\n", "doorway.toml:2:11: no encoder is named x265enc"),
             ("[video]\nsource = \"recording\"\n", "doorway.toml: video.source is \"recording\""),
             ("x = [\n", "doorway.toml:"),
         ];
@@ -541,6 +566,8 @@ mod tests {
         assert!(!format!("{config:?}").contains("horse"));
         let error = parse("[companion]\nsecret = \"horse\"\n").unwrap_err();
         assert!(!error.contains("horse\""), "{error}");
+        let error = parse("[companion]\nsecret = 123456789012\n").unwrap_err();
+        assert!(error.starts_with("doorway.toml:2:10: ") && !error.contains("123456789012"), "{error}");
     }
 
     proptest::proptest! {

@@ -80,12 +80,12 @@ pub(super) enum VideoSource {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Video {
     pub(super) source: VideoSource,
-    pub(super) device: Option<PathBuf>,
+    pub(super) device: Option<Spanned<PathBuf>>,
     pub(super) controls: BTreeMap<Spanned<String>, i64>,
     pub(super) recording: Option<Spanned<PathBuf>>,
     pub(super) size: Option<Spanned<Size>>,
     pub(super) rate: Option<Spanned<u32>>,
-    pub(super) encoder: Option<String>,
+    pub(super) encoder: Option<Spanned<String>>,
     pub(super) max_bitrate: Option<Spanned<Bitrate>>,
 }
 
@@ -125,7 +125,7 @@ pub(super) struct Companion {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Network {
     pub(super) udp_port: Option<u16>,
-    pub(super) interfaces: Vec<String>,
+    pub(super) interfaces: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize, Default)]

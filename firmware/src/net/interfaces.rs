@@ -10,7 +10,9 @@ const INTERNAL_PREFIXES: [&str; 5] = ["docker", "br-", "veth", "virbr", "lxc"];
 /// The addresses of this computer with `port`.
 ///
 /// `wanted` names the interfaces to use; empty means all that are up, but for loopback and those of containers. Without
-/// any network loopback is all there is, and a browser on this computer still reaches the station. IPv6 link-local addresses are left out, as a browser can't reach them without a scope.
+/// any network loopback is all there is, and a browser on this computer still reaches the station. IPv6 link-local
+/// addresses are left out, as a browser can't reach them without a scope; IPv4's stay, as a network without DHCP has no
+/// others.
 pub fn local_addresses(wanted: &[String], port: u16, ipv6: bool) -> Vec<SocketAddr> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|error| {
         tracing::warn!(%error, "the network interfaces could not be listed");
@@ -32,6 +34,15 @@ pub fn local_addresses(wanted: &[String], port: u16, ipv6: bool) -> Vec<SocketAd
     addresses
 }
 
+/// The names of this computer's interfaces.
+pub fn interface_names() -> Vec<String> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let mut names: Vec<String> = interfaces.into_iter().map(|interface| interface.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 fn is_wanted(name: &str, loopback: bool, wanted: &[String]) -> bool {
     if wanted.is_empty() {
         return !loopback && !INTERNAL_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
@@ -41,7 +52,7 @@ fn is_wanted(name: &str, loopback: bool, wanted: &[String]) -> bool {
 
 fn is_reachable(ip: &IpAddr, ipv6: bool) -> bool {
     match ip {
-        IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_link_local(),
+        IpAddr::V4(ip) => !ip.is_unspecified(),
         IpAddr::V6(ip) => ipv6 && !ip.is_unspecified() && !ip.is_unicast_link_local(),
     }
 }
@@ -62,7 +73,7 @@ mod tests {
     #[test]
     fn an_address_that_a_browser_cannot_reach_is_left_out() {
         assert!(!is_reachable(&"fe80::1".parse().unwrap(), true));
-        assert!(!is_reachable(&"169.254.3.4".parse().unwrap(), true));
+        assert!(is_reachable(&"169.254.3.4".parse().unwrap(), true));
         assert!(is_reachable(&"fd00::2".parse().unwrap(), true));
         assert!(!is_reachable(&"fd00::2".parse().unwrap(), false));
     }

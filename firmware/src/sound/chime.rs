@@ -2,8 +2,6 @@
 
 use std::f32::consts::TAU;
 
-use std::time::Duration;
-
 use super::{Block, SAMPLE_RATE};
 
 /// Feedback for the visitor, synthesised.
@@ -11,7 +9,7 @@ use super::{Block, SAMPLE_RATE};
 pub enum Chime {
     /// Ends a chime that plays.
     Silent,
-    /// Two soft notes every three seconds, for at most two minutes.
+    /// Two soft notes every three seconds, until another chime takes its place.
     Ringing,
     /// Somebody answered: two rising notes.
     Accepted,
@@ -22,11 +20,6 @@ pub enum Chime {
 }
 
 impl Chime {
-    /// How long it sounds unless another one takes its place.
-    pub fn duration(self) -> Duration {
-        samples_to_duration(self.length())
-    }
-
     fn score(self) -> &'static [Note] {
         const RINGING: &[Note] = &[Note::new(659.26, 0, 900), Note::new(523.25, 350, 1300)];
         const ACCEPTED: &[Note] = &[Note::new(523.25, 0, 300), Note::new(783.99, 120, 500)];
@@ -49,13 +42,9 @@ impl Chime {
         }
     }
 
+    /// How many samples the score takes.
     fn length(self) -> u32 {
-        match self {
-            Self::Ringing => 120 * SAMPLE_RATE,
-            Self::Silent | Self::Accepted | Self::Ended | Self::Refused => {
-                self.score().iter().map(|note| note.start + note.length).max().unwrap_or(0)
-            }
-        }
+        self.score().iter().map(|note| note.start + note.length).max().unwrap_or(0)
     }
 
     pub(super) fn to_code(self) -> u8 {
@@ -131,18 +120,16 @@ impl ChimePlayer {
         let score = self.chime.score();
         let cadence = self.chime.cadence();
         for sample in block.iter_mut() {
-            let at = cadence.map_or(self.position, |cadence| self.position % cadence);
-            *sample += score.iter().map(|note| note.sample(at)).sum::<f32>();
+            *sample += score.iter().map(|note| note.sample(self.position)).sum::<f32>();
             self.position += 1;
+            if Some(self.position) == cadence {
+                self.position = 0;
+            }
         }
-        if self.position >= self.chime.length() {
+        if cadence.is_none() && self.position >= self.chime.length() {
             self.start(Chime::Silent);
         }
     }
-}
-
-fn samples_to_duration(samples: u32) -> Duration {
-    Duration::from_micros(u64::from(samples) * 1_000_000 / u64::from(SAMPLE_RATE))
 }
 
 #[cfg(test)]
@@ -153,11 +140,11 @@ mod tests {
 
     const ALL: [Chime; 4] = [Chime::Ringing, Chime::Accepted, Chime::Ended, Chime::Refused];
 
+    /// Seven seconds, longer than any chime and than two rounds of the one that repeats.
     fn render(chime: Chime) -> Vec<Block> {
         let mut player = ChimePlayer::new();
         player.start(chime);
-        let blocks = chime.duration().as_millis() / 10 + 20;
-        (0..blocks)
+        (0..700)
             .map(|_| {
                 let mut block = [0.0; BLOCK];
                 player.mix_into(&mut block);
@@ -173,7 +160,8 @@ mod tests {
             let peak = blocks.iter().flatten().fold(0.0_f32, |a, b| a.max(b.abs()));
             assert!((0.05..0.5).contains(&peak), "{chime:?} peaks at {peak}");
             assert!(rms_dbfs(&blocks[5]) > -40.0);
-            assert_eq!(blocks.last().unwrap(), &[0.0; BLOCK], "{chime:?} goes on");
+            let goes_on = blocks[601..].iter().flatten().any(|sample| *sample != 0.0);
+            assert_eq!(goes_on, chime == Chime::Ringing, "{chime:?}");
         }
     }
 
@@ -189,7 +177,7 @@ mod tests {
     #[test]
     fn ringing_repeats_every_three_seconds() {
         let blocks = render(Chime::Ringing);
-        assert_eq!(blocks[5], blocks[305]);
+        assert_eq!((blocks[5], blocks[5]), (blocks[305], blocks[605]));
         assert_eq!(blocks[250], [0.0; BLOCK]);
     }
 

@@ -21,12 +21,15 @@ use std::sync::{Arc, Once};
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
+use alsa::Direction;
 use bytes::Bytes;
 use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
     set_thread_priority_and_policy, thread_native_id,
 };
 use tokio::sync::mpsc::Sender;
+
+use crate::keep_running::keep_running;
 
 use alsa_io::{AlsaMicrophone, AlsaSpeaker};
 pub use chime::Chime;
@@ -149,6 +152,16 @@ pub struct ReceivedPacket {
     pub arrived: Instant,
 }
 
+/// Why the microphone and the speaker can't work at the moment, as far as can be told without opening anything.
+pub fn absence(source: &SoundSource) -> (Option<String>, Option<String>) {
+    match source {
+        SoundSource::Alsa { capture, playback } => {
+            (remedy::no_card(capture, Direction::Capture), remedy::no_card(playback, Direction::Playback))
+        }
+        SoundSource::Test { .. } | SoundSource::None => (None, None),
+    }
+}
+
 /// Running sound. Dropping it stops and joins its threads, which takes at most about 30 ms.
 #[derive(Debug)]
 pub struct Sound {
@@ -248,30 +261,42 @@ impl Sound {
         real_time: bool,
         enhancements: Enhancements,
         packets: Receiver<Incoming>,
-        open_microphone: impl FnMut() -> Result<M, DeviceError> + Send + 'static,
-        open_speaker: impl FnMut() -> Result<S, DeviceError> + Send + 'static,
+        mut open_microphone: impl FnMut() -> Result<M, DeviceError> + Send + 'static,
+        mut open_speaker: impl FnMut() -> Result<S, DeviceError> + Send + 'static,
     ) {
         let (voice, inputs) = sync_channel::<VoiceInput>(voice::QUEUE);
         let shared = self.shared.clone();
-        self.spawn("sound-voice", move || {
+        self.spawn("sound-voice", None, move || {
             if real_time {
                 ask_for_real_time(VOICE_PRIORITY, &mut false);
             }
             voice::run(&shared, &inputs, enhancements, &events);
         });
         let (shared, to_voice) = (self.shared.clone(), voice.clone());
-        self.spawn("sound-capture", move || {
-            capture::run(&shared, &to_voice, open_microphone);
+        self.spawn("sound-capture", Some(Side::Microphone), move || {
+            capture::run(&shared, &to_voice, &mut open_microphone);
         });
         let shared = self.shared.clone();
-        self.spawn("sound-playback", move || {
+        self.spawn("sound-playback", Some(Side::Speaker), move || {
             let wants_reference = enhancements.want_reference();
-            playback::run(&shared, &packets, &voice, wants_reference, open_speaker);
+            playback::run(&shared, &packets, &voice, wants_reference, &mut open_speaker);
         });
     }
 
-    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) {
-        match Builder::new().name(name.to_owned()).spawn(run) {
+    /// A thread; `side` is the device that is missing while the thread has failed.
+    fn spawn(&mut self, name: &'static str, side: Option<Side>, run: impl FnMut() + Send + 'static) {
+        let shared = self.shared.clone();
+        let failed = {
+            let shared = self.shared.clone();
+            move || {
+                if let Some(side) = side {
+                    let reason = "a sound thread failed; see the journal".to_owned();
+                    shared.note_health(side, DeviceHealth::Missing { reason });
+                }
+            }
+        };
+        let thread = move || keep_running(name, || shared.is_stopping(), run, failed);
+        match Builder::new().name(name.to_owned()).spawn(thread) {
             Ok(thread) => self.threads.push(thread),
             Err(error) => tracing::error!(%error, name, "a sound thread could not be started"),
         }

@@ -35,6 +35,12 @@ pub(super) fn remedy(name: &str, direction: Direction, error: &alsa::Error) -> D
     DeviceError(sentence(name, direction, error.errno(), cards))
 }
 
+/// Why neither microphone nor speaker can work at the moment: this machine has no sound card at all.
+pub(super) fn no_card(name: &str, direction: Direction) -> Option<String> {
+    let cards = alsa::card::Iter::new().filter(Result::is_ok).count();
+    (cards == 0).then(|| sentence(name, direction, libc::ENODEV, cards))
+}
+
 fn sentence(name: &str, direction: Direction, errno: i32, cards: usize) -> String {
     let (role, key) = match direction {
         Direction::Capture => ("microphone", "capture"),

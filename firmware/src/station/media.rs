@@ -8,8 +8,8 @@ use doorway_proto::state::{Health, MediaHealth};
 use tokio::sync::mpsc;
 
 use crate::sound::{self, Sound, SoundEvent, SoundSettings, SoundSource};
-use crate::status::{SoundStatus, VideoStatus, epoch_ms};
-use crate::video::{Video, VideoEvent, VideoSettings, VideoSource};
+use crate::status::{MediaTotals, SoundStatus, VideoStatus, epoch_ms};
+use crate::video::{self, Video, VideoEvent, VideoSettings, VideoSource};
 
 /// Pictures that wait for the loop. When it is full the video thread drops up to the next keyframe.
 const PICTURES: usize = 16;
@@ -20,6 +20,9 @@ const PACKETS: usize = 50;
 const LAST_PICTURE: Duration = Duration::from_millis(1000);
 /// How long sound stays on when the call is over, for the chime that says so.
 const LAST_CHIME: Duration = Duration::from_millis(1500);
+
+/// How often devices that nobody uses are looked for.
+const LOOK_AROUND: Duration = Duration::from_secs(3);
 
 /// What came from camera or microphone.
 #[derive(Debug)]
@@ -39,10 +42,15 @@ pub(super) struct Media {
     pictures: (mpsc::Sender<VideoEvent>, mpsc::Receiver<VideoEvent>),
     packets: (mpsc::Sender<SoundEvent>, mpsc::Receiver<SoundEvent>),
     health: MediaHealth,
+    /// Of cameras and sound that are closed.
+    closed: MediaTotals,
+    /// Whether camera, microphone and speaker were absent when they were looked for last.
+    absent: [bool; 3],
+    look_at: Instant,
 }
 
 impl Media {
-    pub(super) fn new(video_settings: VideoSettings, sound_settings: SoundSettings) -> Self {
+    pub(super) fn new(video_settings: VideoSettings, sound_settings: SoundSettings, now: Instant) -> Self {
         let working = |absent| if absent { Health::Absent {} } else { Health::Working {} };
         let silent = sound_settings.source == SoundSource::None;
         let health = MediaHealth {
@@ -60,7 +68,30 @@ impl Media {
             pictures: mpsc::channel(PICTURES),
             packets: mpsc::channel(PACKETS),
             health,
+            closed: MediaTotals::default(),
+            absent: [false; 3],
+            look_at: now,
         }
+    }
+
+    /// Looks for devices that nobody uses at the moment, so that one which is unplugged shows before a visitor comes;
+    /// true when something changed.
+    pub(super) fn look_around(&mut self, now: Instant) -> bool {
+        if now < self.look_at {
+            return false;
+        }
+        self.look_at = now + LOOK_AROUND;
+        let before = self.health.clone();
+        let [camera, microphone, speaker] = &mut self.absent;
+        if self.video.is_none() {
+            note(camera, &mut self.health.camera, video::absence(&self.video_settings.source));
+        }
+        if self.sound.is_none() {
+            let (no_microphone, no_speaker) = sound::absence(&self.sound_settings.source);
+            note(microphone, &mut self.health.microphone, no_microphone);
+            note(speaker, &mut self.health.speaker, no_speaker);
+        }
+        self.health != before
     }
 
     /// What works.
@@ -112,6 +143,7 @@ impl Media {
     pub(super) fn stop_video(&mut self) {
         self.video_ends = None;
         let Some(video) = self.video.take() else { return };
+        self.closed.add_video(&video.stats());
         close_aside("video-close", video);
         while self.pictures.1.try_recv().is_ok() {}
     }
@@ -132,7 +164,7 @@ impl Media {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        [self.video_ends, self.sound_ends].into_iter().flatten().min()
+        [self.video_ends, self.sound_ends, Some(self.look_at)].into_iter().flatten().min()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
@@ -148,6 +180,7 @@ impl Media {
     pub(super) fn stop_sound(&mut self) {
         self.sound_ends = None;
         let Some(sound) = self.sound.take() else { return };
+        self.closed.add_sound(&sound.stats());
         close_aside("sound-close", sound);
         while self.packets.1.try_recv().is_ok() {}
     }
@@ -189,6 +222,14 @@ impl Media {
         }
     }
 
+    /// What camera and sound did since the daemon started.
+    pub(super) fn totals(&self) -> MediaTotals {
+        let mut totals = self.closed;
+        self.video.iter().for_each(|video| totals.add_video(&video.stats()));
+        self.sound.iter().for_each(|sound| totals.add_sound(&sound.stats()));
+        totals
+    }
+
     pub(super) fn video_status(&self) -> VideoStatus {
         let Some(video) = &self.video else {
             return VideoStatus { source: self.video_settings.source.name().into(), ..VideoStatus::default() };
@@ -222,6 +263,18 @@ impl Media {
             concealed: stats.concealed,
             recovered_by_fec: stats.recovered_by_fec,
         }
+    }
+}
+
+/// A device that comes back is believed to work; one that is there and failed is tried by the next call.
+fn note(was_absent: &mut bool, health: &mut Health, absence: Option<String>) {
+    match absence {
+        Some(reason) => {
+            *was_absent = true;
+            *health = Health::Missing { reason };
+        }
+        None if std::mem::take(was_absent) => *health = Health::Working {},
+        None => {}
     }
 }
 

@@ -39,9 +39,12 @@ use wire::{call_id, door_id, end_reason, millis};
 /// How often a simulated board's panel and its levels are refreshed while somebody looks.
 const PANEL_REFRESH: Duration = Duration::from_millis(200);
 
-/// What works before anything was tried.
+/// What works, as far as can be told before anything was tried.
 pub fn media_at_rest(config: &Config) -> doorway_proto::state::MediaHealth {
-    Media::new(config.video.clone(), config.sound.clone()).health().clone()
+    let now = Instant::now();
+    let mut media = Media::new(config.video.clone(), config.sound.clone(), now);
+    media.look_around(now);
+    media.health().clone()
 }
 
 /// What the loop owns.
@@ -71,6 +74,10 @@ pub struct Station {
     media_trouble: bool,
     buttons_lost: Option<String>,
     press_at: Instant,
+    /// A press whose first picture has not left yet.
+    picture_due: bool,
+    /// When the talker was let in, until the first sound of it came.
+    answered_at: Option<Instant>,
     started: Instant,
 }
 
@@ -117,7 +124,7 @@ impl Station {
         Self {
             core,
             peers,
-            media: Media::new(config.video, config.sound),
+            media: Media::new(config.video, config.sound, now),
             board,
             buttons,
             link,
@@ -138,6 +145,8 @@ impl Station {
             media_trouble: false,
             buttons_lost: None,
             press_at: now,
+            picture_due: false,
+            answered_at: None,
             started: now,
         }
     }
@@ -224,6 +233,9 @@ impl Station {
             self.media.request_keyframe();
         }
         self.media.handle_timeout(now);
+        if self.media.look_around(now) {
+            self.media_changed(now);
+        }
     }
 
     /// Carries out what the core decided and lets the peers send, until both are at rest.
@@ -344,6 +356,7 @@ impl Station {
             }
             ClientSignal::Accept { call } => with_call(call, |client, call| Input::Accept { client, call }),
             ClientSignal::Decline { call } => with_call(call, |client, call| Input::Decline { client, call }),
+            ClientSignal::Reconnect { call } => with_call(call, |client, call| Input::Reconnect { client, call }),
             ClientSignal::HangUp { call } => with_call(call, |client, call| Input::HangUp { client, call }),
             ClientSignal::Candidate { call, candidate } => {
                 self.peers.handle_candidate(&client, &call, &candidate, now);
@@ -352,7 +365,9 @@ impl Station {
             ClientSignal::Answer { call, answer } => match self.peers.handle_answer(&client, &call, &answer, now) {
                 Ok(()) | Err(PeerError::AlreadyAnswered | PeerError::OtherOffer) => None,
                 Err(error) => {
-                    tracing::info!(%client, %error, "a client's answer was not taken");
+                    // The parser's words may quote the SDP.
+                    tracing::info!(%client, "a client's answer was not taken");
+                    tracing::debug!(%client, %error, "why the answer was not taken");
                     with_call(call, |client, call| Input::Malformed { client, call })
                 }
             },
@@ -377,6 +392,9 @@ impl Station {
                 if self.talker.as_ref() == Some(&client)
                     && let Some(sound) = self.media.sound()
                 {
+                    if let Some(answered_at) = self.answered_at.take() {
+                        metrics::first_sound(now.saturating_duration_since(answered_at));
+                    }
                     sound.receiver().push(&ReceivedPacket {
                         sequence: packet.sequence,
                         timestamp: packet.timestamp,
@@ -417,6 +435,10 @@ impl Station {
             MediaEvent::Video(VideoEvent::AccessUnit(unit)) => {
                 let data: Arc<[u8]> = Arc::from(&unit.data[..]);
                 self.peers.send_picture(&data, unit.keyframe, unit.captured_at, now);
+                if self.picture_due && unit.keyframe && self.peers.iter().any(|(_, connected)| connected) {
+                    self.picture_due = false;
+                    metrics::first_picture(now.saturating_duration_since(self.press_at));
+                }
                 if unit.keyframe && self.peers.awaits_keyframe() {
                     self.want_keyframe(now);
                 }
@@ -493,6 +515,7 @@ impl Station {
                     return;
                 }
                 self.press_at = at;
+                self.picture_due = true;
                 self.receipts.clear();
                 let wall = SystemTime::now() - now.saturating_duration_since(at);
                 self.marks = Marks {
@@ -585,6 +608,9 @@ impl Station {
             Ok(offer) => offer,
             Err(error) => {
                 tracing::error!(%error, "a client is rung without a picture");
+                if let Some(ring) = ring {
+                    self.ring(&client, call, ring, None);
+                }
                 self.core.handle_input(Input::PeerLost { client, call }, now);
                 return;
             }
@@ -643,6 +669,7 @@ impl Station {
         }
         self.media.set_talking(talker.is_some());
         self.steering.handle_talker(talker.clone());
+        self.answered_at = talker.as_ref().map(|_| Instant::now());
         self.talker = talker;
     }
 

@@ -16,6 +16,7 @@ impl Station {
             Question::Status(answer) => {
                 let status = self.status();
                 metrics::state(&status);
+                metrics::media(&self.media.totals());
                 // Whoever asked may have gone.
                 let _ = answer.send(Box::new(status));
             }
@@ -119,10 +120,9 @@ fn activity_name(activity: Activity) -> &'static str {
 pub(super) fn chime_name(chime: Chime) -> &'static str {
     match chime {
         Chime::Silent => "silent",
-        Chime::Ringing => "ringing",
+        Chime::Ringing | Chime::PressAcknowledged => "ringing",
         Chime::Accepted => "accepted",
         Chime::Ended => "ended",
         Chime::Refused => "refused",
-        Chime::PressAcknowledged => "press_acknowledged",
     }
 }

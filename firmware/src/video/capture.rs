@@ -1,7 +1,7 @@
 //! Cameras behind V4L2 (single-planar capture with memory-mapped buffers).
 //!
-//! The `v4l` crate unwraps some of what drivers say, and a panic ends the daemon; what it does with strings and
-//! controls is avoided here where a strange driver could trip it.
+//! The `v4l` crate unwraps some of what drivers say, and a panic costs a second of picture; what it does with strings
+//! and controls is avoided here where a strange driver could trip it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -150,13 +150,18 @@ impl V4l2Camera {
 
 /// The capture devices of this machine, in the order of their numbers.
 pub(super) fn capture_devices() -> Vec<PathBuf> {
+    nodes().into_iter().filter(|&number| is_camera(number)).map(|number| format!("/dev/video{number}").into()).collect()
+}
+
+/// The numbers of all V4L2 devices, codecs and the like among them.
+pub(super) fn nodes() -> Vec<u32> {
     let mut numbers: Vec<u32> = std::fs::read_dir("/dev")
         .into_iter()
         .flatten()
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_prefix("video")?.parse().ok())
         .collect();
     numbers.sort_unstable();
-    numbers.into_iter().filter(|&number| is_camera(number)).map(|number| format!("/dev/video{number}").into()).collect()
+    numbers
 }
 
 /// What the kernel calls a device, for people.

@@ -40,6 +40,8 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::mpsc::Sender;
 
+use crate::keep_running::keep_running;
+
 pub use camera::CameraError;
 pub use controls::is_known_control;
 pub use encoder::EncoderKind;
@@ -92,13 +94,28 @@ impl VideoSource {
     }
 }
 
+/// Why there can be no picture at the moment, as far as can be told without opening anything.
+pub fn absence(source: &VideoSource) -> Option<String> {
+    match source {
+        VideoSource::V4l2 { device: Some(device), .. } => {
+            let error = device.symlink_metadata().err()?;
+            let device = device.display().to_string();
+            Some(CameraError::Device { device, what: "looking for it", error }.to_string())
+        }
+        VideoSource::V4l2 { device: None, .. } => {
+            capture::nodes().is_empty().then(|| CameraError::NoneFound.to_string())
+        }
+        VideoSource::Test | VideoSource::Libcamera | VideoSource::Recording { .. } | VideoSource::None => None,
+    }
+}
+
 /// Which encoder to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EncoderChoice {
     /// The first of [`EncoderKind::ALL`] that works.
     Auto,
     /// This GStreamer element first; the others remain for when it fails.
-    Named(String),
+    Named(EncoderKind),
 }
 
 /// What to show and how. Size and rate are lowered to what level 3.1 allows (see [`sps::fit_level`]).
@@ -221,7 +238,12 @@ impl Video {
             let shared = shared.clone();
             move || {
                 let outlet = Arc::new(outlet::Outlet::new(events, shared.clone()));
-                supervisor::run(settings, &shared, outlet);
+                let run = || supervisor::run(settings.clone(), &shared, outlet.clone());
+                let failed = || {
+                    let reason = "the video thread failed; see the journal".to_owned();
+                    outlet.tell_health(CameraHealth::Missing { reason });
+                };
+                keep_running("video", || shared.should_stop() || outlet.is_closed(), run, failed);
                 drop(alive);
                 drop(end);
             }
@@ -297,7 +319,7 @@ pub fn live_pipelines() -> usize {
 pub fn warm_up(encoder: &EncoderChoice) {
     let named = match encoder {
         EncoderChoice::Auto => None,
-        EncoderChoice::Named(name) => EncoderKind::of_element(name),
+        EncoderChoice::Named(kind) => Some(*kind),
     };
     let kinds = named.into_iter().chain(EncoderKind::ALL);
     let Some(encoder) = kinds.into_iter().find(|kind| gst::has_element(kind.element())) else {

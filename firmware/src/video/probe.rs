@@ -65,8 +65,8 @@ pub fn probe(settings: &VideoSettings) -> VideoProbe {
             package: kind.package(),
         })
         .collect();
-    if let EncoderChoice::Named(name) = &settings.encoder {
-        encoders.sort_by_key(|encoder| encoder.element != name);
+    if let EncoderChoice::Named(named) = settings.encoder {
+        encoders.sort_by_key(|encoder| encoder.element != named.element());
     }
     let encoder = encoders.iter().find(|encoder| encoder.installed).map(|encoder| encoder.element);
     let libcamera = gst::has_element("libcamerasrc");

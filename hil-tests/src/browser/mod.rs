@@ -65,13 +65,28 @@ impl Browser {
     /// # Errors
     /// When Chromium or its driver is missing or does not start.
     pub async fn start_as(case: &Case, screen: Screen, microphone: Microphone) -> Result<Self> {
+        Self::start_with(case, screen, microphone, Vec::new()).await
+    }
+
+    /// As [`Browser::start_as`], for a page of `origin`, which may use the microphone as if it came over HTTPS.
+    ///
+    /// # Errors
+    /// When Chromium or its driver is missing or does not start.
+    pub async fn start_trusting(case: &Case, origin: &str, screen: Screen, microphone: Microphone) -> Result<Self> {
+        let trust = format!("--unsafely-treat-insecure-origin-as-secure={origin}");
+        Self::start_with(case, screen, microphone, vec![trust]).await
+    }
+
+    async fn start_with(case: &Case, screen: Screen, microphone: Microphone, more: Vec<String>) -> Result<Self> {
         let tone = case.folder().join("microphone.wav");
         if !tone.exists() {
             Sound::speech_like(MICROPHONE_HZ, 2).write(&tone)?;
         }
         let profile = case.fresh("profile", "");
         let driver = Driver::start(case)?;
-        let capabilities = capabilities(&flags(&profile, &tone, screen, microphone), screen)?;
+        let mut flags = flags(&profile, &tone, screen, microphone);
+        flags.extend(more);
+        let capabilities = capabilities(&flags, screen)?;
         let client = until("Chromium is there", Duration::from_secs(20), async || {
             let mut builder = ClientBuilder::new(HttpConnector::new());
             let client = builder.capabilities(capabilities.clone()).connect(&driver.url()).await;

@@ -253,6 +253,22 @@ impl Page {
         moved.map(|()| seen)
     }
 
+    /// Waits until `count` different pictures of a camera that shows colour bars with a running text were presented.
+    ///
+    /// # Errors
+    /// When the picture stands still or shows something else.
+    pub async fn bars_move(&self, count: usize, within: Duration) -> Result<()> {
+        self.probed("hil.bars.start(document.querySelector('#visitor'))").await?;
+        self.probed("hil.bars.pictures.clear()").await?;
+        until("colour bars move in the page", within, async || {
+            let seen = self.probed("return { bars: hil.bars.colours, pictures: hil.bars.pictures.size }").await?;
+            let moving = seen["pictures"].as_u64().unwrap_or_default() as usize > count;
+            let seen = format!("{seen}; {}", self.summary().await?);
+            Ok(Look::when(moving && seen.contains(probe::BARS), (), seen))
+        })
+        .await
+    }
+
     /// Waits until the page plays the tone of `hz` to the person.
     ///
     /// # Errors

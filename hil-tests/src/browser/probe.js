@@ -113,6 +113,39 @@ if (!window.hil) {
     },
   };
 
+  // A camera's test picture: eight colour bars, and a text that changes with every frame above them.
+  const bars = {
+    colours: '',
+    pictures: new Set(),
+    start(video) {
+      if (this.video === video) return;
+      this.video = video;
+      const canvas = document.createElement('canvas');
+      canvas.width = 160;
+      canvas.height = 90;
+      const context = canvas.getContext('2d', { willReadFrequently: true });
+      const look = () => {
+        context.drawImage(video, 0, 0, 160, 90);
+        this.read(context);
+        video.requestVideoFrameCallback(look);
+      };
+      video.requestVideoFrameCallback(look);
+    },
+    read(context) {
+      const names = ['black', 'blue', 'green', 'cyan', 'red', 'magenta', 'yellow', 'white'];
+      const row = context.getImageData(0, 80, 160, 1).data;
+      const colour = (bar) => {
+        const at = 4 * (20 * bar + 10);
+        return names[(row[at] > 96 ? 4 : 0) + (row[at + 1] > 96 ? 2 : 0) + (row[at + 2] > 96 ? 1 : 0)];
+      };
+      this.colours = [0, 1, 2, 3, 4, 5, 6, 7].map(colour).join(' ');
+      const text = context.getImageData(0, 0, 160, 30).data;
+      let sum = 0;
+      for (let i = 0; i < text.length; i += 4) sum = (sum * 31 + (text[i] >> 4)) % 0xffffffff;
+      this.pictures.add(sum);
+    },
+  };
+
   // What the page plays to the person: the sound element's stream, or the connection's, whichever is there first.
   const incoming = () => {
     const element = document.getElementById('visitor-sound');
@@ -127,5 +160,5 @@ if (!window.hil) {
     return null;
   };
 
-  window.hil = { wall, clock, tone, incoming, inbound };
+  window.hil = { wall, clock, tone, bars, incoming, inbound };
 }

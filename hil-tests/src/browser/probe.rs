@@ -6,6 +6,9 @@ use serde::Deserialize;
 /// The script that a page is given once.
 pub(super) const SCRIPT: &str = include_str!("probe.js");
 
+/// The colours of a camera's test picture from left to right, as the page names them.
+pub(super) const BARS: &str = "white yellow cyan green magenta red blue black";
+
 /// One presented frame of the test picture.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 pub struct ClockReading {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use doorway_proto::state::Activity;
 
-use super::{Config, Panel, Status, free_port};
+use super::{Config, Device, Panel, Status, free_port};
+use crate::browser::Page;
 use crate::case::Case;
 use crate::process::Process;
 use crate::tone::Sound;
@@ -93,11 +94,6 @@ impl Simulated {
         Ok((status.code(), process.log()))
     }
 
-    /// The address of the page.
-    pub fn page(&self) -> &str {
-        &self.page
-    }
-
     /// The address of the WebSocket.
     pub fn socket(&self) -> String {
         format!("{}ws", self.page.replace("http://", "ws://"))
@@ -111,21 +107,6 @@ impl Simulated {
     /// Its configuration file.
     pub fn config_path(&self) -> &Path {
         &self.config_path
-    }
-
-    /// Everything that it logged.
-    pub fn log(&self) -> String {
-        self.process.log()
-    }
-
-    /// What it says of itself.
-    ///
-    /// # Errors
-    /// When it does not answer, or not as agreed.
-    pub async fn status(&self) -> Result<Status> {
-        let answer = self.http.get(format!("{}/status", self.local)).send().await;
-        let text = answer.context("asking for the status")?.error_for_status()?.text().await?;
-        serde_json::from_str(&text).with_context(|| format!("reading the status {text}"))
     }
 
     /// Its metrics as Prometheus reads them.
@@ -142,68 +123,12 @@ impl Simulated {
         Panel::new(self.http.clone(), self.local.clone())
     }
 
-    /// What the speaker played in the last `seconds`.
-    ///
-    /// # Errors
-    /// When nothing was recorded.
-    pub fn speaker(&self, seconds: f64) -> Result<Sound> {
-        Ok(Sound::read(&self.recording)?.last(seconds))
-    }
-
     /// Sets the clock of a daemon that was started with its own: `ahead_s` seconds ahead of this machine's.
     ///
     /// # Errors
     /// When it has no clock of its own.
     pub fn skew_clock(&self, ahead_s: i64) -> Result<()> {
         self.clock.as_ref().context("the daemon was started with this machine's clock")?.set(ahead_s)
-    }
-
-    /// Presses the call button.
-    ///
-    /// # Errors
-    /// When the daemon does not take it.
-    pub async fn press(&self) -> Result<()> {
-        self.panel().press("call").await
-    }
-
-    /// Waits until the daemon does `activity`.
-    ///
-    /// # Errors
-    /// When it does something else for too long.
-    pub async fn wait_for(&self, activity: Activity, within: Duration) -> Result<Status> {
-        self.wait_until(&format!("the station is {activity:?}"), within, |status| status.activity == activity).await
-    }
-
-    /// Waits until the status fulfils `condition`.
-    ///
-    /// # Errors
-    /// When it does not for too long.
-    pub async fn wait_until(
-        &self,
-        what: &str,
-        within: Duration,
-        mut condition: impl FnMut(&Status) -> bool,
-    ) -> Result<Status> {
-        until(what, within, async || {
-            let status = self.status().await?;
-            let seen = format!("{:?}, {:?}, {:?}", status.activity, status.call, status.resources);
-            Ok(Look::when(condition(&status), status, seen))
-        })
-        .await
-    }
-
-    /// Waits until it is idle and holds no more than right after its start.
-    ///
-    /// # Errors
-    /// When something is left; the error lists it.
-    pub async fn nothing_is_left(&self) -> Result<()> {
-        self.wait_for(Activity::Idle, Duration::from_secs(10)).await?;
-        until("nothing of the call is left", Duration::from_secs(20), async || {
-            let held = leaks::Held::by(&self.status().await?)?;
-            let left = held.beyond(&self.baseline);
-            Ok(Look::when(left.is_empty(), (), left.join("\n")))
-        })
-        .await
     }
 
     /// Kills the daemon as a power cut does.
@@ -220,16 +145,6 @@ impl Simulated {
     /// When it does not run.
     pub fn freeze(&self) -> Result<()> {
         os::signal(self.pid(), libc::SIGSTOP).context("freezing the daemon")
-    }
-
-    /// Stops it as the service manager does and expects a clean end.
-    ///
-    /// # Errors
-    /// When it does not end in time, or not with exit code 0.
-    pub fn stop(&mut self) -> Result<()> {
-        let status = self.process.terminate(Duration::from_secs(5))?;
-        ensure!(status.success(), "the daemon was asked to end and ended with {status}");
-        Ok(())
     }
 
     /// Starts it again with the same configuration and ports.
@@ -256,6 +171,51 @@ impl Simulated {
             Ok(Look::when(status.companion.connected, (), "the station is not in its room yet"))
         })
         .await
+    }
+}
+
+impl Device for Simulated {
+    fn page(&self) -> String {
+        self.page.clone()
+    }
+
+    async fn status(&self) -> Result<Status> {
+        let answer = self.http.get(format!("{}/status", self.local)).send().await;
+        let text = answer.context("asking for the status")?.error_for_status()?.text().await?;
+        serde_json::from_str(&text).with_context(|| format!("reading the status {text}"))
+    }
+
+    async fn press(&self) -> Result<()> {
+        self.panel().press("call").await
+    }
+
+    async fn picture_moves(&self, page: &Page, count: usize, within: Duration) -> Result<()> {
+        page.picture_moves(count, within).await?;
+        Ok(())
+    }
+
+    async fn speaker(&self, seconds: f64) -> Result<Sound> {
+        Ok(Sound::read(&self.recording)?.last(seconds))
+    }
+
+    async fn log(&self) -> Result<String> {
+        Ok(self.process.log())
+    }
+
+    async fn nothing_is_left(&self) -> Result<()> {
+        self.wait_for(Activity::Idle, Duration::from_secs(10)).await?;
+        until("nothing of the call is left", Duration::from_secs(20), async || {
+            let held = leaks::Held::by(&self.status().await?)?;
+            let left = held.beyond(&self.baseline);
+            Ok(Look::when(left.is_empty(), (), left.join("\n")))
+        })
+        .await
+    }
+
+    async fn stop(&mut self) -> Result<()> {
+        let status = self.process.terminate(Duration::from_secs(5))?;
+        ensure!(status.success(), "the daemon was asked to end and ended with {status}");
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use super::report::progress;
 use super::{Effort, Line, Report};
 use crate::browser::Latency;
 use crate::case::Case;
-use crate::device::Config;
+use crate::device::{Config, Device};
 use crate::scene::{SOON, Scene};
 use crate::wait::{Look, until};
 

@@ -8,7 +8,7 @@ use super::recording;
 use super::report::progress;
 use super::{Effort, Line, Report};
 use crate::case::Case;
-use crate::device::{Config, Simulated};
+use crate::device::{Config, Device, Simulated};
 use crate::peer::{Receiver, Want};
 use crate::process::{cpu_time, cpu_time_by_thread, resident_kb};
 
@@ -67,7 +67,7 @@ async fn with_peers(report: &mut Report, effort: Effort, case: &Case, config: Co
     }
     drop(receivers);
     device.nothing_is_left().await?;
-    device.stop()
+    device.stop().await
 }
 
 fn megabytes(kb: u64) -> f64 {

@@ -8,7 +8,7 @@ use super::report::progress;
 use super::{Effort, Line, Report};
 use crate::browser::FrameCount;
 use crate::case::Case;
-use crate::device::{Config, SoundStatus};
+use crate::device::{Config, Device, SoundStatus};
 use crate::scene::{SOON, Scene};
 use crate::wait::{Look, until};
 

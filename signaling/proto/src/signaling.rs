@@ -299,6 +299,11 @@ pub enum ClientSignal {
         /// The call.
         call: CallId,
     },
+    /// My media connection broke off: offer me another one for the same call.
+    Reconnect {
+        /// The call.
+        call: CallId,
+    },
     /// I am done.
     HangUp {
         /// The call.

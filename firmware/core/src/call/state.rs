@@ -59,8 +59,8 @@ pub(crate) enum Link {
     Invited { connect_by: Option<Instant> },
     /// Media flows.
     Connected,
-    /// It rings on without a picture; there is no peer, and its place is kept.
-    Lost,
+    /// There is no peer, and its place is kept: it rings on without a picture, or has until then to come back.
+    Lost { back_by: Option<Instant> },
     /// It rings without a picture, as all places are taken; the next that is free is its own.
     Waiting,
 }
@@ -70,7 +70,7 @@ impl Link {
     pub(crate) fn has_peer(self) -> bool {
         match self {
             Self::Invited { .. } | Self::Connected => true,
-            Self::Lost | Self::Waiting => false,
+            Self::Lost { .. } | Self::Waiting => false,
         }
     }
 }
@@ -150,8 +150,10 @@ impl Call {
     /// When this client's part ends by itself, and why.
     pub(crate) fn peer_due(&self, peer: &Peer) -> Option<(Instant, EndReason)> {
         let connect = match peer.link {
-            Link::Invited { connect_by } => connect_by.map(|by| (by, EndReason::ConnectionLost)),
-            Link::Connected | Link::Lost | Link::Waiting => None,
+            Link::Invited { connect_by: by } | Link::Lost { back_by: by } => {
+                by.map(|by| (by, EndReason::ConnectionLost))
+            }
+            Link::Connected | Link::Waiting => None,
         };
         let watch = match self.phase {
             Phase::Watched => Some((peer.watch_until, EndReason::MaxDuration)),

@@ -1,7 +1,9 @@
 //! Who is rung, who sees, who talks, and when it is over.
 
 use doorway_core::indicator::Chime;
-use doorway_core::{Action, Activity, CallSettings, EndReason, Input, Record, Ring, Settings};
+use doorway_core::{
+    Action, Activity, CallSettings, EndReason, Input, Record, Ring, Settings, UnlockOutcome, UnlockRefusal,
+};
 
 use crate::lab::*;
 
@@ -74,9 +76,57 @@ fn first_accept_wins_and_the_others_are_told() {
 }
 
 #[test]
-fn the_talker_s_accept_may_come_twice() {
+fn the_talker_who_did_not_hear_that_it_was_accepted_is_told_again() {
+    let mut lab = Lab::with(&["a", "b"]);
+    lab.press("call");
+    lab.connected("a");
+    lab.accept("a");
+    assert_eq!(lab.accept("a"), [Action::Accepted { client: client("a"), call: FIRST_CALL }]);
+    assert_eq!(lab.accept("b"), []);
+}
+
+#[test]
+fn a_talker_whose_connection_broke_off_gets_another_and_talks_on() {
     let mut lab = Lab::talking("a");
-    assert_eq!(lab.accept("a"), []);
+    let actions = lab.reconnect("a");
+    assert_eq!(audio(&actions), [("a", false)]);
+    assert_eq!(closed(&actions), ["a"]);
+    assert_eq!(offered(&actions), ["a"]);
+    assert_eq!(outcomes(&lab.unlock("a", "door")), [&UnlockOutcome::Refused(UnlockRefusal::NotInCall)]);
+    assert_eq!(audio(&lab.connected("a")), [("a", true)]);
+    assert_eq!(lab.activity(), Activity::InCall);
+}
+
+#[test]
+fn a_talker_who_asks_for_connections_for_ever_is_lost_all_the_same() {
+    let mut lab = Lab::talking("a");
+    let mut actions = lab.reconnect("a");
+    for _ in 0..5 {
+        actions.extend(lab.pass(secs(3)));
+        actions.extend(lab.reconnect("a"));
+    }
+    assert_eq!(ended(&actions), [("a", EndReason::ConnectionLost)]);
+    assert_eq!(lab.activity(), Activity::Idle);
+}
+
+#[test]
+fn who_is_rung_gets_another_picture_and_rings_on() {
+    let mut lab = Lab::with(&["a"]);
+    lab.press("call");
+    lab.connected("a");
+    let actions = lab.reconnect("a");
+    assert_eq!((closed(&actions), offered(&actions)), (vec!["a"], vec!["a"]));
+    assert_eq!(ended(&lab.pass(secs(30))), []);
+    assert_eq!(accepted(&lab.accept("a")), ["a"]);
+}
+
+#[test]
+fn a_stranger_or_another_call_gets_no_connection() {
+    let mut lab = Lab::talking("a");
+    lab.here("b");
+    assert_eq!(lab.reconnect("b"), []);
+    let other = Input::Reconnect { client: client("a"), call: doorway_core::CallId(1) };
+    assert_eq!(lab.input(other), []);
 }
 
 #[test]
@@ -291,12 +341,36 @@ fn nobody_may_watch_while_two_talk() {
 }
 
 #[test]
-fn the_loss_of_the_talker_ends_the_call() {
+fn a_talker_who_is_lost_and_does_not_come_back_ends_the_call() {
     let mut lab = Lab::talking("a");
     let actions = lab.lost("a");
     assert_eq!(audio(&actions), [("a", false)]);
-    assert_eq!(ended(&actions), [("a", EndReason::ConnectionLost)]);
+    assert_eq!((ended(&actions), closed(&actions)), (vec![], vec!["a"]));
+    assert_eq!(ended(&lab.pass(secs(6))), [("a", EndReason::ConnectionLost)]);
     assert_eq!(lab.activity(), Activity::Idle);
+}
+
+#[test]
+fn a_talker_whom_the_companion_has_lost_too_ends_the_call_at_once() {
+    let mut lab = Lab::talking("a");
+    lab.gone("a");
+    assert_eq!(ended(&lab.lost("a")), [("a", EndReason::ConnectionLost)]);
+    let mut lab = Lab::talking("a");
+    lab.lost("a");
+    lab.gone("a");
+    assert_eq!(lab.activity(), Activity::Idle);
+}
+
+#[test]
+fn a_talker_who_is_lost_and_comes_back_talks_on() {
+    let mut lab = Lab::talking("a");
+    lab.lost("a");
+    lab.pass(secs(5));
+    assert_eq!(offered(&lab.reconnect("a")), ["a"]);
+    assert_eq!(audio(&lab.connected("a")), [("a", true)]);
+    assert_eq!(lab.activity(), Activity::InCall);
+    lab.lost("a");
+    assert_eq!(offered(&lab.here("a")), ["a"], "a page that comes by another network is offered at once");
 }
 
 #[test]

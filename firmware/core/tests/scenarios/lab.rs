@@ -113,6 +113,10 @@ impl Lab {
         self.input(Input::Decline { client: client.into(), call: self.call() })
     }
 
+    pub(crate) fn reconnect(&mut self, client: &str) -> Vec<Action> {
+        self.input(Input::Reconnect { client: client.into(), call: self.call() })
+    }
+
     pub(crate) fn hang_up(&mut self, client: &str) -> Vec<Action> {
         self.input(Input::HangUp { client: client.into(), call: self.call() })
     }

@@ -182,6 +182,7 @@ impl Model {
                 self.shadow.refuses(&client, call, self.station.activity());
                 Input::Decline { client, call }
             }
+            Word::Reconnect => Input::Reconnect { client, call },
             Word::HangUp => {
                 self.shadow.refuses(&client, call, self.station.activity());
                 Input::HangUp { client, call }
@@ -353,7 +354,7 @@ proptest! {
 fn the_model_comes_by_everything_that_it_is_to_judge() {
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-    for _ in 0..200 {
+    for _ in 0..300 {
         let steps = day().new_tree(&mut runner).expect("a day").current();
         for (what, times) in Model::run(steps) {
             *seen.entry(what).or_default() += times;
@@ -379,6 +380,7 @@ fn the_model_comes_by_everything_that_it_is_to_judge() {
         "pressed again",
         "refused",
         "relay stuck",
+        "reconnected",
         "ring timeout",
         "rung without a new offer",
         "rung without an offer",

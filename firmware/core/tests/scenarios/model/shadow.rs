@@ -126,9 +126,13 @@ impl Shadow {
                 assert_eq!(call.id, id);
                 assert!(!(ring.is_some() && call.refused.contains(&client)), "{client} is rung after it declined");
                 assert_eq!(call.peers.insert(client.clone(), false), None, "{client} has a peer already");
+                let again = call.invited.get(&client).is_some_and(|before| before.offered && !before.left);
                 let rung =
                     ring.is_some() || call.invited.get(&client).is_some_and(|before| before.rung && !before.left);
                 call.invited.insert(client, Invited { rung, offered: true, left: false });
+                if again && matches!(input, Some(Input::Reconnect { .. })) {
+                    self.see("reconnected");
+                }
             }
             Action::Ring { client, call: id, .. } => {
                 assert!(self.here.contains(&client), "{client} is not here to be rung");
@@ -150,10 +154,12 @@ impl Shadow {
                 }
             }
             Action::Accepted { client, call } => {
-                let part = self.part(&client, call);
-                assert_eq!(part.talker.replace(client), None);
-                assert!(self.answered.insert(call), "a call is answered twice");
-                self.see("accepted");
+                let again = self.part(&client, call).talker.replace(client.clone());
+                assert!(again.is_none_or(|talker| talker == client), "two were accepted");
+                match self.answered.insert(call) {
+                    true => self.see("accepted"),
+                    false => self.see("accepted again"),
+                }
             }
             Action::Ended { client, call, reason } => {
                 let call = self.part(&client, call);

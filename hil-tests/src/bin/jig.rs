@@ -1,0 +1,24 @@
+//! The agent of the jig, on the computer that it serves: `jig [PORT]`.
+//!
+//! Without a port it speaks over its standard input and output, at the end of an ssh connection. A virtual board has it
+//! behind a virtio-serial port.
+
+use std::fs::File;
+use std::io::{BufReader, stdin, stdout};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use hil_tests::jig::agent::serve;
+
+fn main() -> Result<()> {
+    let Some(port) = std::env::args().nth(1) else {
+        return serve(BufReader::new(stdin()), stdout());
+    };
+    loop {
+        let file = File::options().read(true).write(true).open(&port).with_context(|| format!("opening {port}"))?;
+        let writing = file.try_clone().context("duplicating the port's handle")?;
+        // It reads as ended while nobody is connected at the other end.
+        serve(BufReader::new(file), writing)?;
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,208 @@
+//! What a board starts from: kernel and root, the tools drive with the daemon's package, and the saved state.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use sha2::{Digest as _, Sha256};
+
+use super::{VirtualBoard, qemu};
+use crate::case::{Case, block_on};
+use crate::device::Status;
+use crate::wait::{Look, until};
+use crate::{lab, tools};
+
+/// How long the daemon's package takes to install in an emulated machine.
+const INSTALLED: Duration = Duration::from_secs(240);
+/// How long the daemon takes from there until it is able to ring.
+const ABLE_TO_RING: Duration = Duration::from_secs(120);
+/// Saved states that are kept, as each is as large as the memory that the board used.
+const KEPT_STATES: usize = 2;
+
+/// The processor of a board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Architecture {
+    /// Like most machines that run the tests: fast to emulate.
+    Amd64,
+    /// Like the boards that are shipped.
+    Arm64,
+}
+
+impl Architecture {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
+}
+
+/// Everything that a board starts from, in the cache.
+#[derive(Debug, Clone)]
+pub struct Image {
+    architecture: Architecture,
+    folder: PathBuf,
+    tools: PathBuf,
+    state: PathBuf,
+}
+
+impl Image {
+    /// Makes what is missing, which takes minutes the first time, seconds after a new build of the daemon, and nothing
+    /// otherwise.
+    ///
+    /// # Errors
+    /// When a script fails, or the board does not get as far as being able to ring.
+    pub fn ready(architecture: Architecture) -> Result<Self> {
+        let folder = script("virtual/build", &[architecture.name().as_ref()])?;
+        let folder = PathBuf::from(folder.lines().last().context("the build names no folder")?);
+        let (tools, tools_key) = tools_drive(architecture, &folder)?;
+        let name = folder.file_name().context("the build names a folder")?.to_string_lossy().into_owned();
+        let mut key = Sha256::new();
+        key.update(&name);
+        key.update(tools_key);
+        key.update(qemu::machine(architecture).join(" "));
+        let state = folder.with_file_name(format!("{name}-{}.state", short(key)));
+        let image = Self { architecture, folder, tools, state };
+        if !image.state.exists() {
+            image.make_state()?;
+        }
+        Ok(image)
+    }
+
+    pub(super) fn architecture(&self) -> Architecture {
+        self.architecture
+    }
+
+    pub(super) fn kernel(&self) -> PathBuf {
+        self.folder.join("vmlinuz")
+    }
+
+    pub(super) fn initrd(&self) -> PathBuf {
+        self.folder.join("initrd")
+    }
+
+    pub(super) fn root(&self) -> PathBuf {
+        self.folder.join("root.squashfs")
+    }
+
+    pub(super) fn tools(&self) -> &Path {
+        &self.tools
+    }
+
+    pub(super) fn state(&self) -> &Path {
+        &self.state
+    }
+
+    fn make_state(&self) -> Result<()> {
+        eprintln!("virtual: {}: starting the board once, to save it when it is able to ring", self.architecture.name());
+        let image = self.clone();
+        // A network belongs to a thread: this one's is left alone.
+        let made = std::thread::spawn(move || -> Result<()> {
+            lab::enter()?;
+            let case = Case::new()?;
+            block_on(async {
+                let board = VirtualBoard::boot(&case, &image).await?;
+                let started = make_able_to_ring(&board).await;
+                started.with_context(|| format!("the console says:\n{}", board.console()))?;
+                board.save(&image.state).await
+            })
+        });
+        made.join().map_err(|_| anyhow::anyhow!("the thread that made the state panicked"))??;
+        self.prune()
+    }
+
+    /// Removes what older builds of the daemon left.
+    fn prune(&self) -> Result<()> {
+        let cache = self.folder.parent().context("the cache is a folder")?;
+        for extension in ["state", "squashfs"] {
+            let mut old: Vec<_> = fs::read_dir(cache)
+                .context("listing the cache")?
+                .flatten()
+                .map(|entry| entry.path())
+                .filter(|path| path.extension().is_some_and(|found| found == extension))
+                .filter(|path| {
+                    path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(self.architecture.name()))
+                })
+                .filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)))
+                .collect();
+            old.sort();
+            old.reverse();
+            for (_, path) in old.into_iter().skip(KEPT_STATES) {
+                fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Installs the daemon's package and waits until it rings would a button be pressed.
+async fn make_able_to_ring(board: &VirtualBoard) -> Result<()> {
+    let jig = board.jig();
+    let ran = jig.run(&["dpkg", "-i", "/usr/lib/doorway/doorwayd.deb"], INSTALLED).await?;
+    ensure!(ran.code == Some(0), "the package can't be installed: {}{}", ran.stdout, ran.stderr);
+    jig.sh(
+        "install -m 640 -g doorway /usr/lib/doorway/doorway.toml /etc/doorway/doorway.toml && systemctl restart doorwayd",
+    )
+    .await?;
+    // What the first call would read from the drive is read now.
+    jig.run(&["doorwayd", "probe"], ABLE_TO_RING).await?;
+    until("the daemon is able to ring", ABLE_TO_RING, async || {
+        let text = jig.get(9480, "/status").await?;
+        let status: Status = serde_json::from_str(&text).with_context(|| format!("reading {text}"))?;
+        Ok(Look::when(status.companion.connected, (), text))
+    })
+    .await
+}
+
+/// The drive with what changes from build to build, and its key.
+fn tools_drive(architecture: Architecture, board: &Path) -> Result<(PathBuf, String)> {
+    let (daemon, jig) = match architecture {
+        Architecture::Amd64 => (tools::doorwayd()?, tools::jig()?),
+        Architecture::Arm64 => (tools::cross_built("doorwayd")?, tools::cross_built("jig")?),
+    };
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let firmware = here.join("../firmware");
+    let mut inputs = vec![daemon.clone(), jig.clone(), firmware.join("doorway.toml")];
+    for folder in [here.join("virtual/guest"), firmware.join("debian"), firmware.join("systemd")] {
+        let entries = fs::read_dir(&folder).with_context(|| format!("listing {}", folder.display()))?;
+        inputs.extend(entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()));
+    }
+    inputs.sort();
+    let mut key = Sha256::new();
+    for input in &inputs {
+        key.update(fs::read(input).with_context(|| format!("reading {}", input.display()))?);
+    }
+    let key = short(key);
+    let drive = board.with_file_name(format!("{}-tools-{key}.squashfs", architecture.name()));
+    if !drive.exists() {
+        let work = tempfile::tempdir().context("making a folder for the tools drive")?;
+        let (package, agent) = (work.path().join("doorwayd.deb"), work.path().join("jig"));
+        fs::copy(&jig, &agent).context("copying the agent")?;
+        let strip = Command::new("strip").arg(&agent).stderr(Stdio::null()).status();
+        // Another architecture's agent stays as it is.
+        let _ = strip;
+        script("../firmware/debian/package", &[daemon.as_ref(), architecture.name().as_ref(), package.as_ref()])?;
+        let guest = here.join("virtual/guest");
+        let (config, description) = (guest.join("doorway.toml"), guest.join("board.toml"));
+        script(
+            "virtual/tools",
+            &[drive.as_ref(), agent.as_ref(), package.as_ref(), config.as_ref(), description.as_ref()],
+        )?;
+    }
+    Ok((drive, key))
+}
+
+/// Runs a script of this folder's and returns what it printed; its progress goes to the terminal.
+fn script(name: &str, arguments: &[&std::ffi::OsStr]) -> Result<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let output = Command::new(&path).args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    let output = output.with_context(|| format!("starting {}", path.display()))?;
+    ensure!(output.status.success(), "{} ended with {}", path.display(), output.status);
+    String::from_utf8(output.stdout).context("a script prints UTF-8")
+}
+
+fn short(key: Sha256) -> String {
+    key.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,93 @@
+//! The machine that a board is. What stands here is part of a saved state's key: a state fits its own command line only.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::image::{Architecture, Image};
+use crate::lab;
+
+/// Where the machine is spoken with.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    pub(super) qmp: PathBuf,
+    pub(super) jig: PathBuf,
+    pub(super) console: PathBuf,
+}
+
+impl Sockets {
+    pub(super) fn in_folder(folder: &Path) -> Result<Self> {
+        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        Ok(Self { qmp: folder.join("qmp"), jig: folder.join("jig"), console: folder.join("console.log") })
+    }
+}
+
+/// What does not change from one board to the next.
+pub(super) fn machine(architecture: Architecture) -> &'static [&'static str] {
+    match architecture {
+        // Nehalem encodes twice as fast as `max`. Without `tsc=reliable` the kernel may take the ACPI timer for its clock,
+        // and every look at the time leaves the emulated processor.
+        Architecture::Amd64 => &[
+            "qemu-system-x86_64",
+            "-M",
+            "pc,hpet=off",
+            "-accel",
+            "tcg,thread=multi,tb-size=256",
+            "-cpu",
+            "Nehalem",
+            "-smp",
+            "2",
+            "-m",
+            "512",
+            "-append",
+            "console=ttyS0 quiet loglevel=4 panic=-1 net.ifnames=0 mitigations=off audit=0 apparmor=0 selinux=0 \
+             tsc=reliable random.trust_cpu=on",
+        ],
+        Architecture::Arm64 => &[
+            "qemu-system-aarch64",
+            "-M",
+            "virt",
+            "-accel",
+            "tcg,thread=multi,tb-size=256",
+            "-cpu",
+            "cortex-a72",
+            "-smp",
+            "2",
+            "-m",
+            "512",
+            "-append",
+            "console=ttyAMA0 quiet loglevel=4 panic=-1 net.ifnames=0 mitigations=off audit=0 apparmor=0 selinux=0 \
+             random.trust_cpu=on",
+        ],
+    }
+}
+
+pub(super) fn command(image: &Image, sockets: &Sockets, state: Option<&Path>) -> Command {
+    let [program, machine @ ..] = machine(image.architecture()) else { unreachable!("a machine has a program") };
+    let mut command = Command::new(program);
+    command.args(["-nodefaults", "-no-user-config", "-display", "none"]).args(machine);
+    command.arg("-kernel").arg(image.kernel()).arg("-initrd").arg(image.initrd());
+    // The initrd tells the drives apart by their order.
+    for (id, file) in [("root", image.root()), ("tools", image.tools().to_owned())] {
+        command.arg("-drive").arg(format!("if=none,id={id},file={},format=raw,readonly=on", file.display()));
+        command.arg("-device").arg(format!("virtio-blk-pci,drive={id}"));
+    }
+    command.arg("-netdev").arg(format!("tap,id=net,ifname={},script=no,downscript=no", lab::TAP));
+    command.args([
+        "-device",
+        "virtio-net-pci,netdev=net,mac=52:54:00:77:00:02,romfile=",
+        "-device",
+        "virtio-serial-pci",
+    ]);
+    command.arg("-chardev").arg(format!("socket,id=jig,path={},server=on,wait=off", sockets.jig.display()));
+    command.args(["-device", "virtserialport,chardev=jig,name=org.doorway.jig"]);
+    command.arg("-chardev").arg(format!("file,id=console,path={}", sockets.console.display()));
+    command.args(["-serial", "chardev:console"]);
+    command.arg("-qmp").arg(format!("unix:{},server=on,wait=off", sockets.qmp.display()));
+    if let Some(state) = state {
+        command.arg("-incoming").arg(format!("exec:cat '{}'", state.display()));
+    }
+    command
+}

@@ -1,0 +1,13 @@
+//! Cases for a device with a kernel of its own: drivers, service manager, network, power.
+//!
+//! `cargo test --test board` runs them on a virtual board, which is built on the first run. A machine that can't have a lab
+//! gets them ignored, with the reason.
+
+mod call;
+mod harness;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    harness::run(&[("call", call::CASES)])
+}
