@@ -9,7 +9,7 @@ use hil_tests::device::{Board, Device};
 use hil_tests::scene::{Scene, station_hears};
 use hil_tests::tone::Sound;
 
-use crate::harness::{Bench, BoardCase, CASE, on_a_board};
+use crate::harness::{Bench, BoardCase, CASE, SOON, on_a_board};
 
 pub(crate) const CASES: &[BoardCase] = &[("a_press_rings_shows_talks_opens_and_leaves_nothing", |image| {
     on_a_board(image, CASE, async |case, image| {
@@ -18,8 +18,6 @@ pub(crate) const CASES: &[BoardCase] = &[("a_press_rings_shows_talks_opens_and_l
     });
 })];
 
-/// How long an emulated board may take for what a person waits for.
-const SOON: Duration = Duration::from_secs(30);
 /// What the visitor sounds like.
 const VISITOR_HZ: f64 = 600.0;
 

@@ -15,6 +15,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 /// How long a case may take unless it says otherwise.
 pub(crate) const CASE: Duration = Duration::from_secs(240);
+/// How long an emulated board may take for what a person waits for.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 /// The secret of the companion, from `virtual/guest/doorway.toml`.
 const SECRET: &str = "virtual-board-secret";
 

@@ -3,11 +3,19 @@
 //! `cargo test --test board` runs them on a virtual board, which is built on the first run. A machine that can't have a lab
 //! gets them ignored, with the reason.
 
+mod buttons;
 mod call;
 mod harness;
+mod machine;
+mod relay;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    harness::run(&[("call", call::CASES)])
+    harness::run(&[
+        ("call", call::CASES),
+        ("buttons", buttons::CASES),
+        ("relay", relay::CASES),
+        ("machine", machine::CASES),
+    ])
 }
