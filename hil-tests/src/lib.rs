@@ -25,6 +25,7 @@ pub mod lab;
 pub mod leaks;
 pub mod peer;
 pub mod process;
+pub mod report;
 pub mod scene;
 pub mod tone;
 pub mod tools;

@@ -25,6 +25,14 @@ pub(crate) fn signal_group(leader: u32, signal: i32) -> io::Result<()> {
     if unsafe { libc::kill(-group, signal) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Runs the calling thread before all that are not real-time ones, where this process may; hands that are late measure
+/// themselves.
+pub(crate) fn be_prompt() {
+    let parameters = libc::sched_param { sched_priority: 60 };
+    // SAFETY: `parameters` is valid, and 0 is the calling thread.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &parameters) };
+}
+
 /// Whether this process is root.
 pub(crate) fn is_root() -> bool {
     // SAFETY: geteuid takes nothing and can't fail.

@@ -29,15 +29,22 @@ pub fn jig() -> Result<PathBuf> {
     ours("jig", "DOORWAY_JIG")
 }
 
+/// Where everything goes that can be made again: `DOORWAY_CACHE`, which the Makefile sets.
+///
+/// # Errors
+/// When there is no home folder either.
+pub fn cache() -> Result<PathBuf> {
+    let cache = env::var_os("DOORWAY_CACHE").map(PathBuf::from);
+    let cache = cache.or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache/doorway")));
+    cache.context("HOME is not set")
+}
+
 /// A program for the arm64 board: what `hil-tests/virtual/cross` built.
 ///
 /// # Errors
 /// When it was not built yet.
 pub fn cross_built(name: &str) -> Result<PathBuf> {
-    let cache = env::var_os("DOORWAY_CACHE").map(PathBuf::from);
-    let cache = cache.or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache/doorway")));
-    let path = cache.context("HOME is not set")?.join("cross/arm64").join(name);
-    existing(path, "`hil-tests/virtual/cross`, which builds it,")
+    existing(cache()?.join("cross/arm64").join(name), "`hil-tests/virtual/cross`, which builds it,")
 }
 
 /// Chromium: `CHROMIUM`, or the first of its usual names in `PATH`.

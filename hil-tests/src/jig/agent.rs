@@ -93,6 +93,7 @@ impl Bench {
             None => Line::find(name)?,
         };
         drop(contacts);
+        os::be_prompt();
         let mut due = Instant::now();
         for step in steps {
             line.set_closed(step.closed)?;
@@ -121,6 +122,7 @@ impl Bench {
         }
         let (changes, watch) = (self.changes.clone(), self.watch.clone());
         let note = move || {
+            os::be_prompt();
             let mut due = Instant::now();
             while *lock(&watch) == number {
                 for (name, line, before) in &mut lines {

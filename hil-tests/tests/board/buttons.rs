@@ -9,20 +9,20 @@ use hil_tests::device::{Board, Device};
 use hil_tests::scene::Scene;
 use hil_tests::wait::{Look, throughout};
 
-use crate::harness::{Bench, BoardCase, CASE, SOON, on_a_board};
+use crate::harness::{BoardCase, CASE, Pace, SOON, board, on_a_board, with_page};
 
 pub(crate) const CASES: &[BoardCase] = &[
-    ("noise_bursts_of_five_milliseconds_ring_nobody", |image| {
-        on_a_board(image, CASE, async |case, image| {
-            let bench = Bench::new(case, image).await?;
+    ("noise_bursts_of_five_milliseconds_ring_nobody", Pace::Quick, |image| {
+        on_a_board(image, CASE, async |_case, machine| {
+            let board = board(machine).await?;
             let burst = [(true, ms(5)), (false, ms(20))].repeat(60);
-            bench.board.play(&bench.board.lines.call, &burst).await?;
-            stays_idle(&bench.board).await
+            board.play(&board.lines.call, &burst).await?;
+            stays_idle(&board).await
         });
     }),
-    ("a_contact_that_bounces_as_it_closes_and_opens_rings_once", |image| {
-        on_a_board(image, CASE, async |case, image| {
-            let (_machine, scene) = Bench::with_page(case, image).await?;
+    ("a_contact_that_bounces_as_it_closes_and_opens_rings_once", Pace::Quick, |image| {
+        on_a_board(image, CASE, async |case, machine| {
+            let scene = with_page(case, machine).await?;
             let bounce = [(true, ms(1)), (false, ms(1))].repeat(8);
             let press = [&bounce[..], &[(true, ms(150))], &bounce[..], &[(false, ms(0))]].concat();
             scene.device.play(&scene.device.lines.call, &press).await?;
@@ -30,18 +30,18 @@ pub(crate) const CASES: &[BoardCase] = &[
             decline_and_leave(scene, 1).await
         });
     }),
-    ("a_press_storm_rings_once", |image| {
-        on_a_board(image, CASE, async |case, image| {
-            let (_machine, scene) = Bench::with_page(case, image).await?;
+    ("a_press_storm_rings_once", Pace::Quick, |image| {
+        on_a_board(image, CASE, async |case, machine| {
+            let scene = with_page(case, machine).await?;
             let storm = [(true, ms(60)), (false, ms(60))].repeat(25);
             scene.device.play(&scene.device.lines.call, &storm).await?;
             scene.page.wait_view(View::Ringing, SOON).await?;
             decline_and_leave(scene, 1).await
         });
     }),
-    ("two_buttons_at_once_are_one_call", |image| {
-        on_a_board(image, CASE, async |case, image| {
-            let (_machine, scene) = Bench::with_page(case, image).await?;
+    ("two_buttons_at_once_are_one_call", Pace::Quick, |image| {
+        on_a_board(image, CASE, async |case, machine| {
+            let scene = with_page(case, machine).await?;
             let press = [(true, ms(150)), (false, ms(0))];
             let lines = &scene.device.lines;
             let (first, second) =
@@ -51,9 +51,9 @@ pub(crate) const CASES: &[BoardCase] = &[
             decline_and_leave(scene, 1).await
         });
     }),
-    ("a_button_held_for_a_minute_rings_once_and_is_a_fault_until_it_is_free", |image| {
-        on_a_board(image, CASE, async |case, image| {
-            let (_machine, scene) = Bench::with_page(case, image).await?;
+    ("a_button_held_for_a_minute_rings_once_and_is_a_fault_until_it_is_free", Pace::Slow, |image| {
+        on_a_board(image, CASE, async |case, machine| {
+            let scene = with_page(case, machine).await?;
             let board = &scene.device;
             let held = [(true, Duration::from_secs(60)), (false, ms(0))];
             let (played, seen) = tokio::join!(board.play(&board.lines.call, &held), async {
@@ -69,16 +69,16 @@ pub(crate) const CASES: &[BoardCase] = &[
             decline_and_leave(scene, 2).await
         });
     }),
-    ("a_button_that_is_stuck_when_the_daemon_starts_does_not_ring", |image| {
-        on_a_board(image, CASE, async |case, image| {
-            let mut bench = Bench::new(case, image).await?;
-            let line = bench.board.lines.call.clone();
-            bench.board.play(&line, &[(true, ms(0))]).await?;
-            bench.board.restart().await?;
-            stays_idle(&bench.board).await?;
-            bench.board.play(&line, &[(false, ms(300))]).await?;
-            bench.board.press().await?;
-            bench.board.wait_for(Activity::Ringing, SOON).await?;
+    ("a_button_that_is_stuck_when_the_daemon_starts_does_not_ring", Pace::Quick, |image| {
+        on_a_board(image, CASE, async |_case, machine| {
+            let mut board = board(machine).await?;
+            let line = board.lines.call.clone();
+            board.play(&line, &[(true, ms(0))]).await?;
+            board.restart().await?;
+            stays_idle(&board).await?;
+            board.play(&line, &[(false, ms(300))]).await?;
+            board.press().await?;
+            board.wait_for(Activity::Ringing, SOON).await?;
             Ok(())
         });
     }),

@@ -5,18 +5,61 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use doorway_proto::state::Activity;
 use hil_tests::browser::{MICROPHONE_HZ, View};
-use hil_tests::device::{Board, Device};
+use hil_tests::device::{Board, Device, Resources};
 use hil_tests::scene::{Scene, station_hears};
 use hil_tests::tone::Sound;
 
-use crate::harness::{Bench, BoardCase, CASE, SOON, on_a_board};
+use crate::harness::{BoardCase, CASE, Pace, SOON, figure, on_a_board, picture, with_page};
 
-pub(crate) const CASES: &[BoardCase] = &[("a_press_rings_shows_talks_opens_and_leaves_nothing", |image| {
-    on_a_board(image, CASE, async |case, image| {
-        let (_machine, scene) = Bench::with_page(case, image).await?;
-        whole_call(scene).await
+pub(crate) const CASES: &[BoardCase] = &[
+    ("a_press_rings_shows_talks_opens_and_leaves_nothing", Pace::Quick, |image| {
+        on_a_board(image, CASE, async |case, machine| whole_call(with_page(case, machine).await?).await);
+    }),
+    ("calls_in_a_row_leave_memory_handles_and_threads_as_they_were", Pace::Slow, |image| {
+        let calls = std::env::var("HIL_CALLS").ok().and_then(|calls| calls.parse().ok()).unwrap_or(200);
+        on_a_board(image, CASE + Duration::from_secs(15) * calls, async |case, machine| {
+            many_calls(with_page(case, machine).await?, calls).await
+        });
+    }),
+];
+
+/// The calls after which memory is compared: by then every library has what it keeps.
+const SETTLED: u32 = 10;
+
+async fn many_calls(scene: Scene<Board>, calls: u32) -> Result<()> {
+    let mut settled = None;
+    for call in 1..=calls {
+        scene.device.press().await?;
+        scene.page.wait_view(View::Ringing, SOON).await?;
+        scene.page.click("#answer").await?;
+        scene.page.wait_view(View::InCall, SOON).await?;
+        scene.device.wait_for(Activity::InCall, SOON).await?;
+        scene.device.picture_moves(&scene.page, 2, SOON).await?;
+        scene.page.click("#hang-up").await?;
+        scene.device.wait_for(Activity::Idle, SOON).await?;
+        if call == SETTLED.min(calls) {
+            settled = Some(at_rest(&scene).await?);
+        }
+    }
+    let (before, after) = (settled.context("at least one call")?, at_rest(&scene).await?);
+    figure("memory, settled", before.rss_kb as f64 / 1024.0, "MB");
+    figure("memory, after all calls", after.rss_kb as f64 / 1024.0, "MB");
+    ensure!(after.threads <= before.threads, "{} threads, {} before", after.threads, before.threads);
+    ensure!(after.handles <= before.handles, "{} handles, {} before", after.handles, before.handles);
+    ensure!(after.rss_kb < before.rss_kb + 1024, "{} KB, {} KB before", after.rss_kb, before.rss_kb);
+    scene.leave_nothing().await
+}
+
+/// What the daemon holds when camera and sound are off.
+async fn at_rest(scene: &Scene<Board>) -> Result<Resources> {
+    let rest = scene.device.wait_until("camera and sound are off", SOON, |status| {
+        !status.video.running && !status.sound.running && status.resources.pipelines == 0
     });
-})];
+    rest.await?;
+    // GLib keeps an idle thread for half a second.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    Ok(scene.device.status().await?.resources)
+}
 
 /// What the visitor sounds like.
 const VISITOR_HZ: f64 = 600.0;
@@ -26,6 +69,7 @@ async fn whole_call(scene: Scene<Board>) -> Result<()> {
     board.press().await?;
     scene.page.wait_view(View::Ringing, SOON).await?;
     board.picture_moves(&scene.page, 5, SOON).await?;
+    picture(&scene.page, "ringing").await?;
     ensure!(board.status().await?.activity == Activity::Ringing);
 
     speak(board).await?;
@@ -33,6 +77,8 @@ async fn whole_call(scene: Scene<Board>) -> Result<()> {
     scene.page.wait_view(View::InCall, SOON).await?;
     scene.page.hears(VISITOR_HZ, SOON).await?;
     station_hears(board, MICROPHONE_HZ, SOON).await?;
+
+    picture(&scene.page, "in-call").await?;
 
     board.watch_relay().await?;
     scene.page.hold("#unlock", Duration::from_millis(700)).await?;
@@ -42,6 +88,7 @@ async fn whole_call(scene: Scene<Board>) -> Result<()> {
     let [open, close] = &moves[..] else { anyhow::bail!("opened and closed once, but: {moves:?}") };
     ensure!(open.high && !close.high, "{moves:?}");
     let pulse = Duration::from_micros(close.at_us - open.at_us);
+    figure("pulse, of 3 s", pulse.as_secs_f64(), "s");
     ensure!(pulse.abs_diff(Duration::from_secs(3)) < Duration::from_millis(5), "configured 3 s, open for {pulse:?}");
 
     scene.page.click("#hang-up").await?;

@@ -1,16 +1,20 @@
 //! Runs cases on a virtual board: each in a lab of its own, on a board that was just restored.
 
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use hil_tests::browser::{Browser, Microphone, Screen};
+use hil_tests::browser::{Browser, Microphone, Page, Screen};
 use hil_tests::case::{Case, case};
 use hil_tests::device::{Board, Device, Lines};
-use hil_tests::lab;
+use hil_tests::report::{self, Ending, Figure, Outcome};
 use hil_tests::scene::Scene;
 use hil_tests::virtual_board::{Architecture, Image, VirtualBoard};
+use hil_tests::{lab, tools};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// How long a case may take unless it says otherwise.
@@ -19,51 +23,89 @@ pub(crate) const CASE: Duration = Duration::from_secs(240);
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 /// The secret of the companion, from `virtual/guest/doorway.toml`.
 const SECRET: &str = "virtual-board-secret";
+/// Only cases of [`Pace::Quick`] run when it is set.
+const QUICK: &str = "HIL_QUICK";
 
-/// A case: a sentence, and what it does with a bench.
-pub(crate) type BoardCase = (&'static str, fn(&Image));
-
-/// What a case has at hand. The board keeps running as long as this lives.
-pub(crate) struct Bench {
-    /// The emulated machine.
-    pub(crate) machine: VirtualBoard,
-    /// The device in it.
-    pub(crate) board: Board,
+/// Whether a case belongs to what every change has to pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// It does.
+    Quick,
+    /// It takes a minute or more.
+    Slow,
 }
 
-impl Bench {
-    /// A board that is able to ring.
-    ///
-    /// # Errors
-    /// When it does not come up.
-    pub(crate) async fn new(case: &Case, image: &Image) -> Result<Self> {
-        let machine = VirtualBoard::restore(case, image).await?;
-        let jig = machine.jig().clone();
-        let address = format!("{}:8080", lab::BOARD);
-        let board = Board::new(jig.clone(), jig, Lines::default(), &address, SECRET).await?;
-        Ok(Self { machine, board })
-    }
+/// A case: a sentence, its pace, and what it does.
+pub(crate) type BoardCase = (&'static str, Pace, fn(&Image));
 
-    /// A board that is able to ring, and a page that is open.
-    ///
-    /// # Errors
-    /// When they do not find each other.
-    pub(crate) async fn with_page(case: &Case, image: &Image) -> Result<(VirtualBoard, Scene<Board>)> {
-        let Self { machine, board } = Self::new(case, image).await?;
-        let browser = Browser::start_trusting(case, &board.origin(), Screen::Phone, Microphone::Granted).await?;
-        let page = browser.open_online(&board.page()).await?;
-        Ok((machine, Scene::with(board, browser, page).await?))
-    }
+/// What a case leaves for the report besides its ending.
+#[derive(Default)]
+struct Notes {
+    figures: Vec<Figure>,
+    pictures: Vec<PathBuf>,
+    journal: String,
 }
 
-/// Runs one case in a lab of its own.
-pub(crate) fn on_a_board(image: &Image, within: Duration, body: impl AsyncFnOnce(&Case, &Image) -> Result<()>) {
+thread_local! {
+    static NOTES: RefCell<Notes> = RefCell::default();
+}
+
+/// Runs one case in a lab of its own, on a board that was able to ring a moment ago.
+pub(crate) fn on_a_board(
+    image: &Image,
+    within: Duration,
+    body: impl AsyncFnOnce(&Case, &mut VirtualBoard) -> Result<()>,
+) {
     lab::enter().expect("the obstacle was looked for before");
-    case(within, async |case| body(case, image).await.context("on the virtual board"));
+    case(within + CASE, async |case| {
+        let start = Instant::now();
+        let mut machine = VirtualBoard::restore(case, image).await?;
+        figure("restore", start.elapsed().as_secs_f64(), "s");
+        let outcome = tokio::time::timeout(within, body(case, &mut machine)).await;
+        let outcome = outcome.unwrap_or_else(|_| Err(anyhow::anyhow!("the case was not over after {within:.0?}")));
+        if outcome.is_err() {
+            let journal = machine.jig().sh("journalctl --no-pager --boot --lines=200").await;
+            let journal = journal.unwrap_or_else(|error| format!("there is no journal: {error:#}"));
+            eprintln!("--- the board's journal ---\n{journal}");
+            NOTES.with_borrow_mut(|notes| notes.journal = journal);
+        }
+        outcome
+    });
 }
 
-/// Runs the cases that the command line names.
-pub(crate) fn run(topics: &[(&'static str, &'static [BoardCase])]) -> ExitCode {
+/// A device that is able to ring.
+pub(crate) async fn board(machine: &VirtualBoard) -> Result<Board> {
+    let address = format!("{}:8080", lab::BOARD);
+    Board::new(machine.jig().clone(), machine.jig().clone(), Lines::default(), &address, SECRET).await
+}
+
+/// A device that is able to ring, and a page that is open.
+pub(crate) async fn with_page(case: &Case, machine: &VirtualBoard) -> Result<Scene<Board>> {
+    let board = board(machine).await?;
+    let browser = Browser::start_trusting(case, &board.origin(), Screen::Phone, Microphone::Granted).await?;
+    let page = browser.open_online(&board.page()).await?;
+    Scene::with(board, browser, page).await
+}
+
+/// Puts a number into the report.
+pub(crate) fn figure(name: &str, value: f64, unit: &str) {
+    let figure = Figure { name: name.to_owned(), value, unit: unit.to_owned() };
+    NOTES.with_borrow_mut(|notes| notes.figures.push(figure));
+}
+
+/// Puts what the page shows into the report.
+pub(crate) async fn picture(page: &Page, name: &str) -> Result<()> {
+    let taken = page.screenshot(name).await?;
+    let folder = report_folder()?;
+    std::fs::create_dir_all(&folder).context("making the report's folder")?;
+    let file = PathBuf::from(format!("{name}.png"));
+    std::fs::copy(&taken, folder.join(&file)).context("copying a picture")?;
+    NOTES.with_borrow_mut(|notes| notes.pictures.push(file));
+    Ok(())
+}
+
+/// Runs the cases that the command line names, and writes the report.
+pub(crate) fn run(topics: &'static [(&'static str, &'static [BoardCase])]) -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Two emulated processors and a browser fill a small machine.
     arguments.test_threads = Some(1);
@@ -71,20 +113,66 @@ pub(crate) fn run(topics: &[(&'static str, &'static [BoardCase])]) -> ExitCode {
     if let Some(reason) = &obstacle {
         eprintln!("board: every case is ignored: {reason}");
     }
+    let quick = std::env::var_os(QUICK).is_some();
     let image: Arc<OnceLock<Result<Image, String>>> = Arc::default();
+    let outcomes: Arc<Mutex<Vec<Outcome>>> = Arc::default();
     let mut trials = Vec::new();
     for (topic, cases) in topics {
-        for (name, body) in *cases {
-            let image = image.clone();
+        for (name, pace, body) in *cases {
+            let left_out =
+                (quick && *pace == Pace::Slow).then(|| "it takes a minute or more: `make hil` runs it".into());
+            let ignored = obstacle.clone().or(left_out);
+            if let Some(reason) = &ignored {
+                let ending = Ending::Ignored { reason: reason.clone() };
+                lock(&outcomes).push(outcome(topic, name, ending, Duration::ZERO));
+            }
+            let (image, outcomes) = (image.clone(), outcomes.clone());
             let trial = Trial::test(format!("{topic}::{name}"), move || {
                 // Made by the first case that runs, so that listing the cases builds nothing.
                 let made =
                     image.get_or_init(|| Image::ready(Architecture::Amd64).map_err(|error| format!("{error:#}")));
-                body(made.as_ref().map_err(Failed::from)?);
-                Ok(())
+                let image = made.as_ref().map_err(Failed::from)?;
+                let start = Instant::now();
+                let ended = catch_unwind(AssertUnwindSafe(|| body(image))).map_err(|panic| said(&*panic));
+                let journal = NOTES.with_borrow(|notes| notes.journal.clone());
+                let ending = match &ended {
+                    Ok(()) => Ending::Passed,
+                    Err(reason) => Ending::Failed { reason: reason.clone(), journal },
+                };
+                lock(&outcomes).push(outcome(topic, name, ending, start.elapsed()));
+                ended.map_err(Failed::from)
             });
-            trials.push(trial.with_ignored_flag(obstacle.is_some()));
+            trials.push(trial.with_ignored_flag(ignored.is_some()));
         }
     }
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let listing = arguments.list;
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if !listing {
+        let mut outcomes = lock(&outcomes).clone();
+        let place = |topic: &str| topics.iter().position(|(name, _)| *name == topic);
+        outcomes.sort_by_key(|outcome| place(&outcome.topic));
+        match report_folder().and_then(|folder| report::write(&folder, "the virtual board, amd64", &outcomes)) {
+            Ok(page) => println!("report: {}", page.display()),
+            Err(error) => eprintln!("board: there is no report: {error:#}"),
+        }
+    }
+    conclusion.exit_code()
+}
+
+fn outcome(topic: &str, name: &str, ending: Ending, took: Duration) -> Outcome {
+    let Notes { figures, pictures, .. } = NOTES.take();
+    Outcome { topic: topic.to_owned(), name: name.to_owned(), ending, took, figures, pictures }
+}
+
+fn report_folder() -> Result<PathBuf> {
+    Ok(tools::cache()?.join(Path::new("report/virtual-amd64")))
+}
+
+fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("it panicked").to_owned()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,15 +5,17 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use doorway_proto::state::Activity;
 use hil_tests::browser::View;
+use hil_tests::case::Case;
 use hil_tests::device::{Board, Device};
 use hil_tests::scene::Scene;
+use hil_tests::virtual_board::VirtualBoard;
 
-use crate::harness::{Bench, BoardCase, CASE, SOON, on_a_board};
+use crate::harness::{BoardCase, CASE, Pace, SOON, figure, on_a_board, with_page};
 
 pub(crate) const CASES: &[BoardCase] = &[
-    ("a_pulse_is_as_long_as_it_was_configured", |image| {
-        on_a_board(image, CASE, async |case, image| {
-            let (_machine, scene) = talking(case, image).await?;
+    ("a_pulse_is_as_long_as_it_was_configured", Pace::Quick, |image| {
+        on_a_board(image, CASE, async |case, machine| {
+            let scene = talking(case, machine).await?;
             for _ in 0..3 {
                 let board = &scene.device;
                 board.watch_relay().await?;
@@ -21,6 +23,7 @@ pub(crate) const CASES: &[BoardCase] = &[
                 let moves = board.relay_moves(2, SOON).await?;
                 let [up, down] = &moves[..] else { anyhow::bail!("opened and closed once, but: {moves:?}") };
                 let pulse = Duration::from_micros(down.at_us - up.at_us);
+                figure("pulse, of 3 s", pulse.as_secs_f64(), "s");
                 ensure!(up.high && !down.high, "{moves:?}");
                 ensure!(pulse.abs_diff(Duration::from_secs(3)) <= Duration::from_millis(5), "3 s, but {pulse:?}");
             }
@@ -28,9 +31,9 @@ pub(crate) const CASES: &[BoardCase] = &[
             scene.leave_nothing().await
         });
     }),
-    ("a_daemon_that_is_killed_in_the_pulse_leaves_the_door_shut_and_rings_again_in_seconds", |image| {
-        on_a_board(image, CASE, async |case, image| {
-            let (_machine, mut scene) = talking(case, image).await?;
+    ("a_daemon_that_is_killed_in_the_pulse_leaves_the_door_shut_and_rings_again_in_seconds", Pace::Quick, |image| {
+        on_a_board(image, CASE, async |case, machine| {
+            let mut scene = talking(case, machine).await?;
             scene.device.watch_relay().await?;
             open(&scene).await?;
             let pid = scene.device.status().await?.pid;
@@ -48,9 +51,9 @@ pub(crate) const CASES: &[BoardCase] = &[
             scene.leave_nothing().await
         });
     }),
-    ("a_daemon_that_hangs_in_the_pulse_is_restarted_and_the_door_is_shut", |image| {
-        on_a_board(image, CASE, async |case, image| {
-            let (_machine, mut scene) = talking(case, image).await?;
+    ("a_daemon_that_hangs_in_the_pulse_is_restarted_and_the_door_is_shut", Pace::Quick, |image| {
+        on_a_board(image, CASE, async |case, machine| {
+            let mut scene = talking(case, machine).await?;
             scene.device.watch_relay().await?;
             open(&scene).await?;
             let pid = scene.device.status().await?.pid;
@@ -67,9 +70,9 @@ pub(crate) const CASES: &[BoardCase] = &[
             scene.leave_nothing().await
         });
     }),
-    ("a_board_that_is_reset_in_the_pulse_comes_up_with_the_door_shut", |image| {
-        on_a_board(image, Duration::from_secs(400), async |case, image| {
-            let (mut machine, scene) = talking(case, image).await?;
+    ("a_board_that_is_reset_in_the_pulse_comes_up_with_the_door_shut", Pace::Slow, |image| {
+        on_a_board(image, Duration::from_secs(400), async |case, machine| {
+            let scene = talking(case, machine).await?;
             open(&scene).await?;
             machine.machine().reset().await?;
             scene.page.wait_view(View::Ended, SOON).await?;
@@ -81,15 +84,12 @@ pub(crate) const CASES: &[BoardCase] = &[
     }),
 ];
 
-async fn talking(
-    case: &hil_tests::case::Case,
-    image: &hil_tests::virtual_board::Image,
-) -> Result<(hil_tests::virtual_board::VirtualBoard, Scene<Board>)> {
-    let (machine, scene) = Bench::with_page(case, image).await?;
+async fn talking(case: &Case, machine: &VirtualBoard) -> Result<Scene<Board>> {
+    let scene = with_page(case, machine).await?;
     scene.ring().await?;
     scene.answer().await?;
     scene.device.wait_for(Activity::InCall, SOON).await?;
-    Ok((machine, scene))
+    Ok(scene)
 }
 
 async fn open(scene: &Scene<Board>) -> Result<()> {
