@@ -10,6 +10,7 @@ pub mod local;
 pub mod metrics;
 pub mod net;
 pub mod peer;
+mod priority;
 pub mod probe;
 pub mod run;
 pub mod sound;

@@ -23,6 +23,7 @@ use crate::local::{self, Local, Panel};
 use crate::metrics;
 use crate::net::{PeerSocket, interface_names};
 use crate::peer::PeerFactory;
+use crate::priority;
 use crate::station::{Inbox, Parts, Peers, Station};
 use crate::video::VideoSource;
 
@@ -43,6 +44,8 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
 /// message says what to do.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let now = Instant::now();
+    // The board's threads, which are started from here, have it too.
+    priority::be_prompt();
     let prometheus = metrics::install().context("the metrics can't be set up")?;
     let description = board(&config)?;
     fits(&config, &description)?;

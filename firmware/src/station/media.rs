@@ -7,6 +7,7 @@ use doorway_core::indicator::Chime;
 use doorway_proto::state::{Health, MediaHealth};
 use tokio::sync::mpsc;
 
+use crate::priority::be_patient;
 use crate::sound::{self, Sound, SoundEvent, SoundSettings, SoundSource};
 use crate::status::{MediaTotals, SoundStatus, VideoStatus, epoch_ms};
 use crate::video::{self, Video, VideoEvent, VideoSettings, VideoSource};
@@ -280,7 +281,11 @@ fn note(was_absent: &mut bool, health: &mut Health, absence: Option<String>) {
 
 /// Closing a device waits for its threads; the loop, and with it the next ring, does not.
 fn close_aside<T: Send + 'static>(name: &str, closing: T) {
-    if thread::Builder::new().name(name.into()).spawn(move || drop(closing)).is_err() {
+    let close = move || {
+        be_patient();
+        drop(closing);
+    };
+    if thread::Builder::new().name(name.into()).spawn(close).is_err() {
         tracing::warn!("no thread could be started to close a device; it was closed in the loop");
     }
 }

@@ -41,6 +41,7 @@ use serde::Serialize;
 use tokio::sync::mpsc::Sender;
 
 use crate::keep_running::keep_running;
+use crate::priority::be_patient;
 
 pub use camera::CameraError;
 pub use controls::is_known_control;
@@ -237,6 +238,7 @@ impl Video {
         let spawned = std::thread::Builder::new().name("video".to_owned()).spawn({
             let shared = shared.clone();
             move || {
+                be_patient();
                 let outlet = Arc::new(outlet::Outlet::new(events, shared.clone()));
                 let run = || supervisor::run(settings.clone(), &shared, outlet.clone());
                 let failed = || {

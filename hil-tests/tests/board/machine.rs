@@ -44,7 +44,9 @@ pub(crate) const CASES: &[BoardCase] = &[
     ("with_its_data_read_only_it_starts_rings_and_talks", Pace::Quick, |image| {
         on_a_board(image, CASE, async |case, machine| {
             let mut scene = with_page(case, machine).await?;
-            scene.device.inside().sh("mount -t tmpfs -o ro tmpfs /var/lib/doorway").await?;
+            let read_only = "mount -t tmpfs -o mode=755 tmpfs /var/lib/doorway && chown doorway:doorway /var/lib/doorway && \
+                 mount -o remount,ro /var/lib/doorway";
+            scene.device.inside().sh(read_only).await?;
             scene.device.restart().await?;
             scene.page.wait_online(SOON).await?;
             talk_and_leave(scene).await
