@@ -1,5 +1,6 @@
 # make run       a station on this machine with a simulated board, a test picture and a test tone
 # make test      everything that has to hold: formats, lints, unit tests, the page, a real browser against a station
+# make hil       every case on the virtual board: a real kernel in QEMU; prints where the report is
 # make figures   measures a release build and writes firmware/docs/figures.jsonl
 
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/doorway
@@ -11,7 +12,7 @@ export PATH := $(CACHE)/tools/bin:$(CACHE)/node/node_modules/.bin:$(PATH)
 # The black-box cases, a file a topic.
 CASES := harness ring talk door hang_up lifecycle companion hostile camera machine daemon reconnect
 
-.PHONY: run test check-rust check-deps check-page unit hil figures install-run install-test
+.PHONY: run test check-rust check-deps check-page unit simulated board hil figures install-run install-test
 
 run: install-run
 	@echo "run: building (the first time takes some minutes)"
@@ -22,7 +23,7 @@ run: install-run
 	@echo
 	$(CARGO_TARGET_DIR)/release/doorwayd run --config firmware/simulated.toml
 
-test: install-test check-rust check-deps check-page unit hil
+test: install-test check-rust check-deps check-page unit simulated board
 	@echo "test: all good"
 
 install-run:
@@ -47,8 +48,21 @@ check-page:
 unit:
 	cargo test --workspace --locked
 
-hil:
-	cargo test --workspace --locked --features doorway-hil-tests/device $(addprefix --test ,$(CASES)) -- --test-threads=1
+# The binaries first: a test builds only those of its own package.
+HIL := --workspace --locked --features doorway-hil-tests/device
+
+simulated:
+	cargo build $(HIL)
+	cargo test $(HIL) $(addprefix --test ,$(CASES)) -- --test-threads=1
+
+# The quick half; what takes longer is in `make hil`. Needs root for a network of its own, and is ignored without.
+board:
+	cargo build $(HIL)
+	HIL_QUICK=1 cargo test $(HIL) --test board
+
+hil: install-test
+	cargo build $(HIL)
+	cargo test $(HIL) --test board -- $(CASE)
 
 figures: install-test
 	cargo build --workspace --release --locked
