@@ -9,7 +9,7 @@ use hil_tests::device::{Board, Device, Resources};
 use hil_tests::scene::{Scene, station_hears};
 use hil_tests::tone::Sound;
 
-use crate::harness::{BoardCase, CASE, Pace, SOON, figure, on_a_board, picture, with_page};
+use crate::harness::{BoardCase, CASE, PULSE_SLACK, Pace, SOON, figure, on_a_board, picture, with_page};
 
 pub(crate) const CASES: &[BoardCase] = &[
     ("a_press_rings_shows_talks_opens_and_leaves_nothing", Pace::Quick, |image| {
@@ -89,7 +89,7 @@ async fn whole_call(scene: Scene<Board>) -> Result<()> {
     ensure!(open.high && !close.high, "{moves:?}");
     let pulse = Duration::from_micros(close.at_us - open.at_us);
     figure("pulse, of 3 s", pulse.as_secs_f64(), "s");
-    ensure!(pulse.abs_diff(Duration::from_secs(3)) < Duration::from_millis(5), "configured 3 s, open for {pulse:?}");
+    ensure!(pulse.abs_diff(Duration::from_secs(3)) < PULSE_SLACK, "configured 3 s, open for {pulse:?}");
 
     scene.page.click("#hang-up").await?;
     board.wait_for(Activity::Idle, SOON).await?;
