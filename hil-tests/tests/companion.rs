@@ -69,7 +69,7 @@ fn a_second_station_that_rings_waits_until_the_page_turns_to_it() {
         scene.page.click("#hang-up").await?;
         scene.leave_nothing().await?;
         gate.nothing_is_left().await?;
-        gate.stop()?;
+        gate.stop().await?;
         companion.stop()
     });
 }
