@@ -7,9 +7,9 @@ use doorway_proto::state::Activity;
 use hil_tests::browser::{MICROPHONE_HZ, View};
 use hil_tests::device::{Board, Device};
 use hil_tests::scene::{Scene, station_hears};
-use hil_tests::tone::Sound;
 
 use crate::harness::{Bench, BoardCase, CASE, on_a_board};
+use crate::scenes::{SOON, VISITOR_HZ, fall_silent, speak};
 
 pub(crate) const CASES: &[BoardCase] = &[("a_press_rings_shows_talks_opens_and_leaves_nothing", |image| {
     on_a_board(image, CASE, async |case, image| {
@@ -17,11 +17,6 @@ pub(crate) const CASES: &[BoardCase] = &[("a_press_rings_shows_talks_opens_and_l
         whole_call(scene).await
     });
 })];
-
-/// How long an emulated board may take for what a person waits for.
-const SOON: Duration = Duration::from_secs(30);
-/// What the visitor sounds like.
-const VISITOR_HZ: f64 = 600.0;
 
 async fn whole_call(scene: Scene<Board>) -> Result<()> {
     let board = &scene.device;
@@ -48,15 +43,6 @@ async fn whole_call(scene: Scene<Board>) -> Result<()> {
 
     scene.page.click("#hang-up").await?;
     board.wait_for(Activity::Idle, SOON).await?;
-    board.inside().sh("pkill aplay || true").await?;
+    fall_silent(board).await?;
     scene.leave_nothing().await.context("after the call")
-}
-
-/// Lets a visitor talk at the door until `aplay` is ended.
-async fn speak(board: &Board) -> Result<()> {
-    let file = tempfile::NamedTempFile::new()?;
-    Sound::speech_like(VISITOR_HZ, 60).write(file.path())?;
-    board.inside().copy(file.path(), "/run/visitor.wav").await?;
-    board.inside().sh("aplay -q -D plughw:Loopback,1,0 /run/visitor.wav >/dev/null 2>&1 &").await?;
-    Ok(())
 }

@@ -4,10 +4,19 @@
 //! gets them ignored, with the reason.
 
 mod call;
+mod camera;
 mod harness;
+mod network;
+mod scenes;
+mod sound;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    harness::run(&[("call", call::CASES)])
+    harness::run(&[
+        ("call", call::CASES),
+        ("camera", camera::CASES),
+        ("sound", sound::CASES),
+        ("network", network::CASES),
+    ])
 }
