@@ -100,9 +100,9 @@ fn who_declined_can_watch_while_the_others_ring_on() {
     case(CASE, async |case| {
         let device = Simulated::start(case, Config::default()).await?;
         let kitchen = Browser::start(case).await?;
-        let kitchen_page = kitchen.open_online(device.page()).await?;
+        let kitchen_page = kitchen.open_online(&device.page()).await?;
         let study = Browser::start(case).await?;
-        let study_page = study.open_online(device.page()).await?;
+        let study_page = study.open_online(&device.page()).await?;
         device.wait_until("both pages are here", SOON, |status| status.companion.clients == 2).await?;
         device.press().await?;
         kitchen_page.wait_view(View::Ringing, SOON).await?;
@@ -138,7 +138,7 @@ fn a_button_with_names_rings_the_screens_that_are_called_so() {
         let kitchen = Browser::start(case).await?;
         let kitchen_page = kitchen.open_online(&format!("{}?name=Attic", device.page())).await?;
         let study = Browser::start(case).await?;
-        let study_page = study.open_online(device.page()).await?;
+        let study_page = study.open_online(&device.page()).await?;
         kitchen_page.enter("#name-text", "Kitchen").await?;
         kitchen_page.wait_online(SOON).await?;
         device.wait_until("both pages are here", SOON, |status| status.companion.clients == 2).await?;
