@@ -35,6 +35,9 @@ pub fn enter() -> Result<()> {
     os::leave_the_network().context("making a network of its own")?;
     ip(&["link", "set", "lo", "up"])?;
     ip(&["tuntap", "add", "dev", TAP, "mode", "tap"])?;
+    // A link-local address of IPv6 comes up a second or two after the cable. Chromium takes that for a change of network and
+    // breaks off what it is loading.
+    ip(&["link", "set", "dev", TAP, "addrgenmode", "none"])?;
     ip(&["address", "add", &format!("{HERE}/24"), "dev", TAP])?;
     ip(&["link", "set", TAP, "up"])
 }

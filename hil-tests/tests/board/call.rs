@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use doorway_proto::state::Activity;
-use hil_tests::browser::{MICROPHONE_HZ, View};
+use hil_tests::browser::View;
 use hil_tests::device::{Board, Device, Resources};
-use hil_tests::scene::{Scene, station_hears};
-use hil_tests::tone::Sound;
+use hil_tests::scene::Scene;
 
 use crate::harness::{BoardCase, CASE, PULSE_SLACK, Pace, SOON, figure, on_a_board, picture, with_page};
+use crate::scenes::{both_hear, hang_up, speak};
 
 pub(crate) const CASES: &[BoardCase] = &[
     ("a_press_rings_shows_talks_opens_and_leaves_nothing", Pace::Quick, |image| {
@@ -61,9 +61,6 @@ async fn at_rest(scene: &Scene<Board>) -> Result<Resources> {
     Ok(scene.device.status().await?.resources)
 }
 
-/// What the visitor sounds like.
-const VISITOR_HZ: f64 = 600.0;
-
 async fn whole_call(scene: Scene<Board>) -> Result<()> {
     let board = &scene.device;
     board.press().await?;
@@ -75,8 +72,7 @@ async fn whole_call(scene: Scene<Board>) -> Result<()> {
     speak(board).await?;
     scene.page.click("#answer").await?;
     scene.page.wait_view(View::InCall, SOON).await?;
-    scene.page.hears(VISITOR_HZ, SOON).await?;
-    station_hears(board, MICROPHONE_HZ, SOON).await?;
+    both_hear(&scene).await?;
 
     picture(&scene.page, "in-call").await?;
 
@@ -91,17 +87,5 @@ async fn whole_call(scene: Scene<Board>) -> Result<()> {
     figure("pulse, of 3 s", pulse.as_secs_f64(), "s");
     ensure!(pulse.abs_diff(Duration::from_secs(3)) < PULSE_SLACK, "configured 3 s, open for {pulse:?}");
 
-    scene.page.click("#hang-up").await?;
-    board.wait_for(Activity::Idle, SOON).await?;
-    board.inside().sh("pkill aplay || true").await?;
-    scene.leave_nothing().await.context("after the call")
-}
-
-/// Lets a visitor talk at the door until `aplay` is ended.
-async fn speak(board: &Board) -> Result<()> {
-    let file = tempfile::NamedTempFile::new()?;
-    Sound::speech_like(VISITOR_HZ, 60).write(file.path())?;
-    board.inside().copy(file.path(), "/run/visitor.wav").await?;
-    board.inside().sh("aplay -q -D plughw:Loopback,1,0 /run/visitor.wav >/dev/null 2>&1 &").await?;
-    Ok(())
+    hang_up(scene).await
 }

@@ -5,9 +5,13 @@
 
 mod buttons;
 mod call;
+mod camera;
 mod harness;
 mod machine;
+mod network;
 mod relay;
+mod scenes;
+mod sound;
 
 use std::process::ExitCode;
 
@@ -16,6 +20,9 @@ fn main() -> ExitCode {
         ("call", call::CASES),
         ("buttons", buttons::CASES),
         ("relay", relay::CASES),
+        ("camera", camera::CASES),
+        ("sound", sound::CASES),
+        ("network", network::CASES),
         ("machine", machine::CASES),
     ])
 }

@@ -1,0 +1,187 @@
+//! A camera of the kernel's: unplugged and back, ill, and in every size that is meant for it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use doorway_proto::state::Health;
+use hil_tests::browser::View;
+use hil_tests::device::{Board, Device, Status};
+use hil_tests::scene::Scene;
+
+use crate::harness::{BoardCase, CASE, Pace, SOON, on_a_board, with_page};
+use crate::scenes::{CAMERA, both_hear, call_id, hang_up, notice_ends, talk};
+
+pub(crate) const CASES: &[BoardCase] = &[
+    ("unplugged_in_a_call_it_is_missed_and_its_picture_comes_back", Pace::Quick, |image| {
+        on_a_board(image, CASE, async |case, machine| {
+            let scene = with_page(case, machine).await?;
+            unplugged_in_a_call(scene).await
+        });
+    }),
+    ("unplugged_while_idle_it_is_missed_and_the_next_press_shows_it_again", Pace::Quick, |image| {
+        on_a_board(image, CASE, async |case, machine| {
+            let scene = with_page(case, machine).await?;
+            unplugged_while_idle(scene).await
+        });
+    }),
+    ("that_stops_delivering_in_a_call_it_is_missed_and_its_picture_comes_back", Pace::Quick, |image| {
+        on_a_board(image, CASE, async |case, machine| {
+            let scene = with_page(case, machine).await?;
+            stops_delivering(scene).await
+        });
+    }),
+    ("a_driver_that_fails_is_opened_again_and_the_call_goes_on", Pace::Quick, |image| {
+        on_a_board(image, CASE, async |case, machine| {
+            let scene = with_page(case, machine).await?;
+            fails(scene).await
+        });
+    }),
+    ("damaged_frames_are_left_out_of_the_picture", Pace::Slow, |image| {
+        on_a_board(image, CASE, async |case, machine| {
+            let scene = with_page(case, machine).await?;
+            delivers_damage(scene).await
+        });
+    }),
+    ("320x180_is_seen_in_the_page", Pace::Quick, |image| in_size(image, (320, 180))),
+    ("640x360_is_seen_in_the_page", Pace::Slow, |image| in_size(image, (640, 360))),
+    ("1280x720_is_seen_in_the_page", Pace::Slow, |image| in_size(image, (1280, 720))),
+];
+
+async fn unplugged_in_a_call(scene: Scene<Board>) -> Result<()> {
+    let board = &scene.device;
+    let call = talk(&scene).await?;
+
+    CAMERA.pull(board).await?;
+    board.wait_until("the camera is missing", SOON, is_missing).await?;
+    scene.page.wait_reason("camera_missing", SOON).await?;
+    both_hear(&scene).await.context("without a camera")?;
+
+    CAMERA.push(board).await?;
+    board.wait_until("the camera works", SOON, works).await?;
+    board.picture_moves(&scene.page, 5, SOON).await?;
+    notice_ends(&scene, "camera_missing").await?;
+    both_hear(&scene).await.context("with the camera again")?;
+    ensure!(call_id(board).await? == call, "it is another call");
+    hang_up(scene).await
+}
+
+async fn unplugged_while_idle(scene: Scene<Board>) -> Result<()> {
+    let board = &scene.device;
+    CAMERA.pull(board).await?;
+    board.wait_until("the camera is missing", SOON, is_missing).await?;
+    CAMERA.push(board).await?;
+    board.wait_until("the camera works", SOON, works).await?;
+    talk(&scene).await?;
+    hang_up(scene).await
+}
+
+/// The driver is there and gives no frames.
+async fn stops_delivering(scene: Scene<Board>) -> Result<()> {
+    let board = &scene.device;
+    let call = talk(&scene).await?;
+
+    set_control(board, "Percentage of Dropped Buffers", 100).await?;
+    let stalled = |status: &Status| matches!(&status.media.camera, Health::Missing { reason } if reason.contains("stopped delivering"));
+    board.wait_until("the camera has stopped", SOON, stalled).await?;
+    scene.page.wait_reason("camera_missing", SOON).await?;
+    both_hear(&scene).await.context("without a picture")?;
+
+    set_control(board, "Percentage of Dropped Buffers", 0).await?;
+    board.wait_until("the camera works", SOON, works).await?;
+    board.picture_moves(&scene.page, 5, SOON).await?;
+    notice_ends(&scene, "camera_missing").await?;
+    ensure!(call_id(board).await? == call, "it is another call");
+    hang_up(scene).await
+}
+
+/// The queue of the driver breaks, as that of a USB camera with a loose plug does: streaming has to begin anew.
+async fn fails(scene: Scene<Board>) -> Result<()> {
+    let board = &scene.device;
+    let call = talk(&scene).await?;
+    for _ in 0..2 {
+        let opened = openings(board).await?;
+        set_control(board, "Inject Fatal Streaming Error", 1).await?;
+        board.wait_until("the camera has failed", SOON, is_missing).await?;
+        board.wait_until("the camera works", SOON, works).await?;
+        board.picture_moves(&scene.page, 5, SOON).await?;
+        ensure!(openings(board).await? > opened, "it was not opened again");
+    }
+    both_hear(&scene).await?;
+    ensure!(call_id(board).await? == call, "it is another call");
+    hang_up(scene).await
+}
+
+/// Single frames with the driver's error flag: nobody notices, and they are counted.
+async fn delivers_damage(scene: Scene<Board>) -> Result<()> {
+    let board = &scene.device;
+    talk(&scene).await?;
+    let before = board.status().await?.video.dropped;
+    for _ in 0..5 {
+        set_control(board, "Inject V4L2_BUF_FLAG_ERROR", 1).await?;
+    }
+    let dropped = board.wait_until("damaged frames are counted", SOON, |status| status.video.dropped >= before + 3);
+    let status = dropped.await?;
+    ensure!(works(&status), "the camera is taken for {:?}", status.media.camera);
+    board.picture_moves(&scene.page, 5, SOON).await?;
+    hang_up(scene).await
+}
+
+fn in_size(image: &hil_tests::virtual_board::Image, (width, height): (u32, u32)) {
+    on_a_board(image, CASE, async |case, machine| {
+        let mut scene = with_page(case, machine).await?;
+        let change = format!("s/^size = .*/size = \"{width}x{height}\"/");
+        scene.device.configure(&change).await?;
+        scene.page.wait_online(SOON).await?;
+        let board = &scene.device;
+        board.wait_until("the station sees the page", SOON, |status| status.companion.clients > 0).await?;
+        board.press().await?;
+        scene.page.wait_view(View::Ringing, SOON).await?;
+        // An emulated processor encodes a few frames a second of the largest.
+        board.picture_moves(&scene.page, 3, Duration::from_secs(45)).await?;
+        let script = format!(
+            "const video = document.querySelector('#visitor');\
+             return video.videoWidth === {width} && video.videoHeight === {height}"
+        );
+        scene.page.wait_for("the picture has its size", SOON, &script).await?;
+        scene.page.click("#answer").await?;
+        scene.page.wait_view(View::InCall, SOON).await?;
+        hang_up(scene).await
+    });
+}
+
+fn is_missing(status: &Status) -> bool {
+    matches!(status.media.camera, Health::Missing { .. })
+}
+
+fn works(status: &Status) -> bool {
+    matches!(status.media.camera, Health::Working {})
+}
+
+/// How often the daemon has opened the camera.
+async fn openings(board: &Board) -> Result<usize> {
+    Ok(board.log().await?.matches("camera opened").count())
+}
+
+/// Sets a control of the camera by the name that the driver gives it. `v4l2-ctl` brings half of a desktop with it; Perl is
+/// part of every Debian.
+async fn set_control(board: &Board, name: &str, value: i32) -> Result<()> {
+    let script = r#"
+my ($name, $value) = @ARGV;
+open(my $camera, '+<', '/dev/video0') or die "opening: $!";
+my $id = 0;
+while (1) {
+  # VIDIOC_QUERYCTRL with V4L2_CTRL_FLAG_NEXT_CTRL
+  my $query = pack('L', $id | 0x80000000) . "\0" x 64;
+  ioctl($camera, 0xc0445624, $query) or die "there is no control called $name";
+  ($id, my $type, my $found) = unpack('L L Z32', $query);
+  last if $found eq $name;
+}
+# VIDIOC_S_CTRL
+my $set = pack('L l', $id, $value);
+ioctl($camera, 0xc008561c, $set) or die "setting: $!";
+"#;
+    let command = ["perl", "-e", script, name, &value.to_string()];
+    let ran = board.inside().run(&command, SOON).await?;
+    ensure!(ran.code == Some(0), "the camera's control {name}: {}", ran.stderr);
+    Ok(())
+}
