@@ -96,7 +96,16 @@ impl Media {
     pub(super) fn drain(&mut self) -> Result<Vec<Happened>> {
         let mut happened = Vec::new();
         while self.rtc.is_alive() {
-            match self.rtc.poll_output().context("driving the connection")? {
+            let output = match self.rtc.poll_output() {
+                // The station's goodbye came while there was still something to send.
+                Err(error) if error.to_string().contains("connection closed") => {
+                    self.rtc.disconnect();
+                    happened.push(Happened::Closed);
+                    return Ok(happened);
+                }
+                output => output.context("driving the connection")?,
+            };
+            match output {
                 Output::Timeout(at) => {
                     self.wake_at = at;
                     return Ok(happened);
