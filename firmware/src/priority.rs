@@ -1,5 +1,6 @@
 //! Who goes first when the processors are busy: sound, then the loop with its buttons and relays, then everything else.
 //!
+//! The companion inside the daemon runs in the loop and goes first with it; its limits on connections and messages bound that.
 //! A software encoder takes all that it can get. A press must not wait for it, nor a door's pulse grow longer by it.
 
 use thread_priority::{

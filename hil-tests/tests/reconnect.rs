@@ -11,7 +11,7 @@ use hil_tests::scene::{SOON, STATION_HZ, Scene, station_hears};
 
 const CASE: Duration = Duration::from_secs(90);
 
-/// Ends the page's connection under it, as a network that changes does: neither side says goodbye.
+/// Ends the page's connection under it. The page has to find that out by itself, and asks for another one.
 async fn break_off(scene: &Scene) -> Result<()> {
     scene.page.run("window.hilBroken = window.doorway.connection; window.hilBroken.close()", vec![]).await?;
     let another = "return !!window.doorway.connection && window.doorway.connection !== window.hilBroken \

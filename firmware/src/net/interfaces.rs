@@ -36,10 +36,10 @@ pub fn local_addresses(wanted: &[String], port: u16, ipv6: bool) -> Vec<SocketAd
 
 /// The names of this computer's interfaces.
 pub fn interface_names() -> Vec<String> {
-    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    let mut names: Vec<String> = interfaces.into_iter().map(|interface| interface.name).collect();
+    // Those without an address too, such as one whose cable is out.
+    let entries = std::fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort_unstable();
-    names.dedup();
     names
 }
 

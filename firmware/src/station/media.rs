@@ -75,8 +75,9 @@ impl Media {
         }
     }
 
-    /// Looks for devices that nobody uses at the moment, so that one which is unplugged shows before a visitor comes;
-    /// true when something changed.
+    /// Looks for devices that nobody uses at the moment, so that one which is unplugged shows before a visitor comes; true
+    /// when something changed. It opens none: a camera that is not named is only missed where no V4L2 device is left, and a
+    /// sound card where none is.
     pub(super) fn look_around(&mut self, now: Instant) -> bool {
         if now < self.look_at {
             return false;

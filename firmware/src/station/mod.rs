@@ -76,7 +76,7 @@ pub struct Station {
     press_at: Instant,
     /// A press whose first picture has not left yet.
     picture_due: bool,
-    /// When the talker was let in, until the first sound of it came.
+    /// When somebody answered, until the first sound of it came.
     answered_at: Option<Instant>,
     started: Instant,
 }
@@ -569,6 +569,7 @@ impl Station {
                 self.state.send_modify(|state| state.activity = wire::activity(activity));
                 self.tell_state();
                 if activity == doorway_core::Activity::Idle {
+                    (self.picture_due, self.answered_at) = (false, None);
                     self.media.end_sound(now);
                 }
             }
@@ -599,7 +600,12 @@ impl Station {
                 (Fault::RelayStuck(door), true) => tracing::error!(%door, "a relay does not release; trying on"),
                 (Fault::RelayStuck(door), false) => tracing::info!(%door, "a relay released"),
             },
-            Action::Record(record) => log(&record),
+            Action::Record(record) => {
+                if matches!(record, Record::Answered { .. }) {
+                    self.answered_at = Some(now);
+                }
+                log(&record);
+            }
         }
     }
 
@@ -669,7 +675,6 @@ impl Station {
         }
         self.media.set_talking(talker.is_some());
         self.steering.handle_talker(talker.clone());
-        self.answered_at = talker.as_ref().map(|_| Instant::now());
         self.talker = talker;
     }
 

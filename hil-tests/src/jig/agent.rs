@@ -86,7 +86,7 @@ impl Bench {
     }
 
     fn play(&self, name: &str, steps: &[Step]) -> Result<Tell> {
-        // One contact has one hand: a second movement waits for the first.
+        // Kept between movements: a wired contact opens when its line is given back.
         let mut contacts = lock(&self.contacts);
         let mut line = match contacts.remove(name) {
             Some(line) => line,

@@ -47,7 +47,7 @@ pub enum Ask {
         /// The path, such as `/status`.
         path: String,
     },
-    /// Moves a contact. Answered when the last step has begun.
+    /// Moves a contact. Answered when the last step is over.
     Play {
         /// The line's name.
         line: String,

@@ -63,6 +63,10 @@ impl Image {
         key.update(&name);
         key.update(tools_key);
         key.update(qemu::machine(architecture).join(" "));
+        key.update(qemu::version(architecture)?);
+        // A root that was built anew has the name of the old one.
+        let root = fs::metadata(folder.join("root.squashfs")).context("looking at the root")?;
+        key.update(format!("{} {:?}", root.len(), root.modified().context("looking at the root")?));
         let state = folder.with_file_name(format!("{name}-{}.state", short(key)));
         let image = Self { architecture, folder, tools, state };
         if !image.state.exists() {

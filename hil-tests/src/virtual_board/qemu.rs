@@ -1,4 +1,5 @@
-//! The machine that a board is. What stands here is part of a saved state's key: a state fits its own command line only.
+//! The machine that a board is. A saved state fits its own command line and QEMU only: after a change to the devices in
+//! [`command`], change [`machine`] too, which is part of the state's key.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,12 @@ pub(super) fn machine(architecture: Architecture) -> &'static [&'static str] {
              random.trust_cpu=on",
         ],
     }
+}
+
+/// What QEMU says of its version.
+pub(super) fn version(architecture: Architecture) -> Result<Vec<u8>> {
+    let [program, ..] = machine(architecture) else { unreachable!("a machine has a program") };
+    Ok(Command::new(program).arg("--version").output().with_context(|| format!("starting {program}"))?.stdout)
 }
 
 pub(super) fn command(image: &Image, sockets: &Sockets, state: Option<&Path>) -> Command {

@@ -134,9 +134,11 @@ pub(crate) fn run(topics: &'static [(&'static str, &'static [BoardCase])]) -> Ex
                 // Made by the first case that runs, so that listing the cases builds nothing.
                 let made =
                     image.get_or_init(|| Image::ready(Architecture::Amd64).map_err(|error| format!("{error:#}")));
-                let image = made.as_ref().map_err(Failed::from)?;
                 let start = Instant::now();
-                let ended = catch_unwind(AssertUnwindSafe(|| body(image))).map_err(|panic| said(&*panic));
+                let ended = made
+                    .as_ref()
+                    .map_err(|reason| format!("there is no board: {reason}"))
+                    .and_then(|image| catch_unwind(AssertUnwindSafe(|| body(image))).map_err(|panic| said(&*panic)));
                 let journal = NOTES.with_borrow(|notes| notes.journal.clone());
                 let ending = match &ended {
                     Ok(()) => Ending::Passed,

@@ -29,12 +29,13 @@ pub(crate) const CASES: &[BoardCase] = &[
             scene.leave_nothing().await
         });
     }),
-    ("with_no_space_left_anywhere_it_rings_and_talks", Pace::Quick, |image| {
+    ("with_no_space_left_for_its_data_it_starts_rings_and_talks", Pace::Quick, |image| {
         on_a_board(image, CASE, async |case, machine| {
             let mut scene = with_page(case, machine).await?;
             let full = "mount -t tmpfs -o size=64k tmpfs /var/lib/doorway; \
                  head -c 1M /dev/zero >/var/lib/doorway/full 2>/dev/null; \
-                 mount -t tmpfs -o size=64k tmpfs /tmp; head -c 1M /dev/zero >/tmp/full 2>/dev/null; true";
+                 mount -t tmpfs -o size=64k tmpfs /tmp; head -c 1M /dev/zero >/tmp/full 2>/dev/null; \
+                 test \"$(df --output=avail /var/lib/doorway /tmp | grep -c '^ *0$')\" = 2";
             scene.device.inside().sh(full).await?;
             scene.device.restart().await?;
             scene.page.wait_online(SOON).await?;

@@ -70,18 +70,6 @@ pub(crate) const CASES: &[BoardCase] = &[
             scene.leave_nothing().await
         });
     }),
-    ("a_board_that_is_reset_in_the_pulse_comes_up_with_the_door_shut", Pace::Slow, |image| {
-        on_a_board(image, Duration::from_secs(400), async |case, machine| {
-            let scene = talking(case, machine).await?;
-            open(&scene).await?;
-            machine.machine().reset().await?;
-            scene.page.wait_view(View::Ended, SOON).await?;
-            machine.jig().wait_for(Duration::from_secs(300)).await?;
-            let relay = &scene.device.lines.relay;
-            ensure!(!machine.jig().is_high(relay).await?, "the relay is energised after the reset");
-            Ok(())
-        });
-    }),
 ];
 
 async fn talking(case: &Case, machine: &VirtualBoard) -> Result<Scene<Board>> {

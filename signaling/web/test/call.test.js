@@ -128,6 +128,13 @@ test('an offer that was asked for is taken though the old connection came back m
   assert.deepEqual(alive.effects, []);
 });
 
+test('an accept that may be lost with its connection is said again', () => {
+  const answering = after(rung(), { type: 'media', media: 'connected' }, { type: 'accept' });
+  const lost = step(answering.call, { type: 'media', media: 'reconnecting' });
+  const said = lost.effects.flatMap((effect) => effect.do === 'send' ? [effect.request] : []);
+  assert.deepEqual(said, ['reconnect', 'accept']);
+});
+
 test('a ring whose connection broke is asked for anew and rings on', () => {
   const lost = after(rung(), { type: 'media', media: 'connected' }, { type: 'media', media: 'reconnecting' });
   assert.equal(asks(lost), 1);

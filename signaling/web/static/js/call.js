@@ -209,7 +209,11 @@ function handleReachable(call, reachable) {
  */
 function renew(call) {
   if (call.id === null || !call.reachable) return only(call);
-  return then({ ...call, renewing: true }, { do: 'send', request: 'reconnect' });
+  /** @type {Effect[]} */
+  const effects = [{ do: 'send', request: 'reconnect' }];
+  // What was said over the lost connection, or answered over it, may be lost with it.
+  if (call.phase === 'answering') effects.push({ do: 'send', request: 'accept' });
+  return then({ ...call, renewing: true }, ...effects);
 }
 
 /**
