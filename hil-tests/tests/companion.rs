@@ -106,6 +106,9 @@ fn a_daemon_that_starts_while_its_ghost_is_still_connected_replaces_it() {
         // What is left of a board whose power was cut: a connection that nobody closes.
         scene.device.freeze()?;
         let _ghost = std::mem::replace(&mut scene.device, Simulated::start(case, config).await?);
+        // In time the companion notices by itself that the ghost is dead; the new one must not have to wait for that.
+        let log = scene.device.log().await?;
+        ensure!(!log.contains("refuses this station"), "the ghost kept its place: {log}");
         scene.device.wait_until("the station sees the page", SOON, |status| status.companion.clients == 1).await?;
         scene.talk().await?;
         scene.page.click("#hang-up").await?;
