@@ -71,8 +71,10 @@ fn oversized_and_endless_frames_are_refused_and_a_call_goes_on() {
         let url = scene.device.socket();
         for bytes in [MAX_FRAME_BYTES + 1, 8 * 1024 * 1024] {
             let (mut socket, _) = Socket::enter(&url).await?;
-            // The companion may hang up in the middle of it.
-            let _sent = socket.send_text(&format!("{{}}{}", " ".repeat(bytes - 2))).await;
+            // A good message but for its length. The companion may hang up in the middle of it.
+            let message = serde_json::to_string(&ClientMessage::Ping {})?;
+            let padding = " ".repeat(bytes - message.len());
+            let _sent = socket.send_text(&format!("{message}{padding}")).await;
             let told = socket.expect_refusal(Refusal::Malformed).await;
             // Who is disconnected while still sending may not get to read why.
             let closed =
