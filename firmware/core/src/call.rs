@@ -291,7 +291,7 @@ impl CallMachine {
         let Some(call) = self.call.as_mut().filter(|call| call.id == id) else {
             return;
         };
-        let Some(peer) = call.peers.get_mut(client).filter(|peer| peer.link.has_peer()) else {
+        let Some(peer) = call.peers.get(client).filter(|peer| peer.link.has_peer()) else {
             return;
         };
         let rings = matches!(call.phase, Phase::Ringing { .. }) && peer.rung.is_some();
@@ -309,9 +309,7 @@ impl CallMachine {
             call.set_link(client, Link::Lost { back_by });
             return out.push_back(Action::ClosePeer { client: client.clone(), call: id });
         }
-        if let Some(call) = &mut self.call {
-            call.drop_peer(client, Some(EndReason::ConnectionLost), out);
-        }
+        call.drop_peer(client, Some(EndReason::ConnectionLost), out);
         self.after_loss(EndReason::ConnectionLost, now, out);
     }
 
@@ -394,7 +392,7 @@ impl CallMachine {
             let Some(button) = call.buttons.iter().find(pressed).cloned() else {
                 continue;
             };
-            let ring = call.ring(Some(&button), now);
+            let Some(ring) = call.ring(Some(&button), now) else { return };
             let Some(peer) = call.peers.get_mut(client) else {
                 uninvited.push((client.clone(), button));
                 continue;
@@ -403,16 +401,14 @@ impl CallMachine {
                 continue;
             }
             peer.rung = Some(button);
-            let offers = !peer.link.has_peer();
-            match &mut peer.link {
-                Link::Connected | Link::Waiting => {}
-                link @ (Link::Invited { .. } | Link::Lost { .. }) => *link = Link::Invited { connect_by: None },
+            let (client, id, link) = (client.clone(), call.id, peer.link);
+            if matches!(link, Link::Invited { .. } | Link::Lost { .. }) {
+                peer.link = Link::Invited { connect_by: None };
             }
-            let (client, id) = (client.clone(), call.id);
-            match ring {
-                Some(ring) if !offers => out.push_back(Action::Ring { client, call: id, ring }),
-                ring => out.push_back(Action::Invite { client, call: id, ring }),
-            }
+            out.push_back(match link {
+                Link::Lost { .. } => Action::Invite { client, call: id, ring: Some(ring) },
+                Link::Invited { .. } | Link::Connected | Link::Waiting => Action::Ring { client, call: id, ring },
+            });
         }
         self.offer_free_places(out);
         for (client, button) in uninvited {
