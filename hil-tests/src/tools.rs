@@ -39,14 +39,6 @@ pub fn cache() -> Result<PathBuf> {
     cache.context("HOME is not set")
 }
 
-/// A program for the arm64 board: what `hil-tests/virtual/cross` built.
-///
-/// # Errors
-/// When it was not built yet.
-pub fn cross_built(name: &str) -> Result<PathBuf> {
-    existing(cache()?.join("cross/arm64").join(name), "`hil-tests/virtual/cross`, which builds it,")
-}
-
 /// Chromium: `CHROMIUM`, or the first of its usual names in `PATH`.
 ///
 /// # Errors

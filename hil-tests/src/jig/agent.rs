@@ -6,6 +6,7 @@ use std::io::{BufRead, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -58,7 +59,7 @@ struct Bench {
     contacts: Mutex<HashMap<String, Line>>,
     changes: Arc<Mutex<Vec<Change>>>,
     /// The present watch; one that finds another number here ends.
-    watch: Arc<Mutex<u64>>,
+    watch: Arc<AtomicU64>,
 }
 
 impl Bench {
@@ -111,11 +112,7 @@ impl Bench {
             let high = line.is_high()?;
             lines.push((name, line, high));
         }
-        let number = {
-            let mut watch = lock(&self.watch);
-            *watch += 1;
-            *watch
-        };
+        let number = self.watch.fetch_add(1, Ordering::Relaxed) + 1;
         lock(&self.changes).clear();
         if lines.is_empty() {
             return Ok(Tell::Done {});
@@ -124,7 +121,7 @@ impl Bench {
         let note = move || {
             os::be_prompt();
             let mut due = Instant::now();
-            while *lock(&watch) == number {
+            while watch.load(Ordering::Relaxed) == number {
                 for (name, line, before) in &mut lines {
                     let Ok(high) = line.is_high() else { continue };
                     if high != *before {

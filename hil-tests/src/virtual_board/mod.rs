@@ -19,7 +19,7 @@ use crate::jig::Jig;
 use crate::process::{self, Process};
 use crate::wait::{Look, until};
 
-pub use image::{Architecture, Image};
+pub use image::Image;
 use qemu::Sockets;
 use qmp::Qmp;
 

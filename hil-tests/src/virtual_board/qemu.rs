@@ -1,5 +1,5 @@
 //! The machine that a board is. A saved state fits its own command line and QEMU only: after a change to the devices in
-//! [`command`], change [`machine`] too, which is part of the state's key.
+//! [`command`], change [`MACHINE`] too, which is part of the state's key.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::image::{Architecture, Image};
+use super::image::Image;
 use crate::lab;
 
 /// Where the machine is spoken with.
@@ -25,54 +25,35 @@ impl Sockets {
     }
 }
 
-/// What does not change from one board to the next.
-pub(super) fn machine(architecture: Architecture) -> &'static [&'static str] {
-    match architecture {
-        // Nehalem encodes twice as fast as `max`. Without `tsc=reliable` the kernel may take the ACPI timer for its clock,
-        // and every look at the time leaves the emulated processor.
-        Architecture::Amd64 => &[
-            "qemu-system-x86_64",
-            "-M",
-            "pc,hpet=off",
-            "-accel",
-            "tcg,thread=multi,tb-size=256",
-            "-cpu",
-            "Nehalem",
-            "-smp",
-            "2",
-            "-m",
-            "512",
-            "-append",
-            "console=ttyS0 quiet loglevel=4 panic=-1 net.ifnames=0 mitigations=off audit=0 apparmor=0 selinux=0 \
-             tsc=reliable random.trust_cpu=on",
-        ],
-        Architecture::Arm64 => &[
-            "qemu-system-aarch64",
-            "-M",
-            "virt",
-            "-accel",
-            "tcg,thread=multi,tb-size=256",
-            "-cpu",
-            "cortex-a72",
-            "-smp",
-            "2",
-            "-m",
-            "512",
-            "-append",
-            "console=ttyAMA0 quiet loglevel=4 panic=-1 net.ifnames=0 mitigations=off audit=0 apparmor=0 selinux=0 \
-             random.trust_cpu=on",
-        ],
-    }
-}
+/// The program, and what does not change from one board to the next.
+///
+/// Nehalem encodes twice as fast as `max`. Without `tsc=reliable` the kernel may take the ACPI timer for its clock, and every
+/// look at the time leaves the emulated processor.
+pub(super) const MACHINE: [&str; 13] = [
+    "qemu-system-x86_64",
+    "-M",
+    "pc,hpet=off",
+    "-accel",
+    "tcg,thread=multi,tb-size=256",
+    "-cpu",
+    "Nehalem",
+    "-smp",
+    "2",
+    "-m",
+    "512",
+    "-append",
+    "console=ttyS0 quiet loglevel=4 panic=-1 net.ifnames=0 mitigations=off audit=0 apparmor=0 selinux=0 tsc=reliable \
+     random.trust_cpu=on",
+];
 
 /// What QEMU says of its version.
-pub(super) fn version(architecture: Architecture) -> Result<Vec<u8>> {
-    let [program, ..] = machine(architecture) else { unreachable!("a machine has a program") };
+pub(super) fn version() -> Result<Vec<u8>> {
+    let [program, ..] = MACHINE;
     Ok(Command::new(program).arg("--version").output().with_context(|| format!("starting {program}"))?.stdout)
 }
 
 pub(super) fn command(image: &Image, sockets: &Sockets, state: Option<&Path>) -> Command {
-    let [program, machine @ ..] = machine(image.architecture()) else { unreachable!("a machine has a program") };
+    let [program, machine @ ..] = MACHINE;
     let mut command = Command::new(program);
     command.args(["-nodefaults", "-no-user-config", "-display", "none"]).args(machine);
     command.arg("-kernel").arg(image.kernel()).arg("-initrd").arg(image.initrd());

@@ -8,13 +8,13 @@ use hil_tests::browser::View;
 use hil_tests::device::{Board, Device, Resources};
 use hil_tests::scene::Scene;
 
-use crate::harness::{BoardCase, CASE, PULSE_SLACK, Pace, SOON, figure, on_a_board, picture, with_page};
+use crate::harness::{
+    BoardCase, CASE, PULSE_SLACK, Pace, SOON, figure, on_a_board, picture, with_a_household, with_page,
+};
 use crate::scenes::{both_hear, hang_up, speak};
 
 pub(crate) const CASES: &[BoardCase] = &[
-    ("a_press_rings_shows_talks_opens_and_leaves_nothing", Pace::Quick, |image| {
-        on_a_board(image, CASE, async |case, machine| whole_call(with_page(case, machine).await?).await);
-    }),
+    ("a_press_rings_shows_talks_opens_and_leaves_nothing", Pace::Quick, |image| with_a_household(image, whole_call)),
     ("calls_in_a_row_leave_memory_handles_and_threads_as_they_were", Pace::Slow, |image| {
         let calls = std::env::var("HIL_CALLS").ok().and_then(|calls| calls.parse().ok()).unwrap_or(200);
         on_a_board(image, CASE + Duration::from_secs(15) * calls, async |case, machine| {

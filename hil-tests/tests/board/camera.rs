@@ -8,40 +8,21 @@ use hil_tests::browser::View;
 use hil_tests::device::{Board, Device, Status};
 use hil_tests::scene::Scene;
 
-use crate::harness::{BoardCase, CASE, Pace, SOON, on_a_board, with_page};
+use crate::harness::{BoardCase, CASE, Pace, SOON, on_a_board, with_a_household, with_page};
 use crate::scenes::{CAMERA, both_hear, call_id, hang_up, notice_ends, talk};
 
 pub(crate) const CASES: &[BoardCase] = &[
     ("unplugged_in_a_call_it_is_missed_and_its_picture_comes_back", Pace::Quick, |image| {
-        on_a_board(image, CASE, async |case, machine| {
-            let scene = with_page(case, machine).await?;
-            unplugged_in_a_call(scene).await
-        });
+        with_a_household(image, unplugged_in_a_call)
     }),
     ("unplugged_while_idle_it_is_missed_and_the_next_press_shows_it_again", Pace::Quick, |image| {
-        on_a_board(image, CASE, async |case, machine| {
-            let scene = with_page(case, machine).await?;
-            unplugged_while_idle(scene).await
-        });
+        with_a_household(image, unplugged_while_idle)
     }),
     ("that_stops_delivering_in_a_call_it_is_missed_and_its_picture_comes_back", Pace::Quick, |image| {
-        on_a_board(image, CASE, async |case, machine| {
-            let scene = with_page(case, machine).await?;
-            stops_delivering(scene).await
-        });
+        with_a_household(image, stops_delivering)
     }),
-    ("a_driver_that_fails_is_opened_again_and_the_call_goes_on", Pace::Quick, |image| {
-        on_a_board(image, CASE, async |case, machine| {
-            let scene = with_page(case, machine).await?;
-            fails(scene).await
-        });
-    }),
-    ("damaged_frames_are_left_out_of_the_picture", Pace::Slow, |image| {
-        on_a_board(image, CASE, async |case, machine| {
-            let scene = with_page(case, machine).await?;
-            delivers_damage(scene).await
-        });
-    }),
+    ("a_driver_that_fails_is_opened_again_and_the_call_goes_on", Pace::Quick, |image| with_a_household(image, fails)),
+    ("damaged_frames_are_left_out_of_the_picture", Pace::Slow, |image| with_a_household(image, delivers_damage)),
     ("320x180_is_seen_in_the_page", Pace::Quick, |image| in_size(image, (320, 180))),
     ("640x360_is_seen_in_the_page", Pace::Slow, |image| in_size(image, (640, 360))),
     ("1280x720_is_seen_in_the_page", Pace::Slow, |image| in_size(image, (1280, 720))),

@@ -13,7 +13,7 @@ use hil_tests::case::{Case, case};
 use hil_tests::device::{Board, Device, Lines};
 use hil_tests::report::{self, Ending, Figure, Outcome};
 use hil_tests::scene::Scene;
-use hil_tests::virtual_board::{Architecture, Image, VirtualBoard};
+use hil_tests::virtual_board::{Image, VirtualBoard};
 use hil_tests::{lab, tools};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -76,6 +76,11 @@ pub(crate) fn on_a_board(
     });
 }
 
+/// Runs one case on a board and a page that is open.
+pub(crate) fn with_a_household(image: &Image, body: impl AsyncFnOnce(Scene<Board>) -> Result<()>) {
+    on_a_board(image, CASE, async |case, machine| body(with_page(case, machine).await?).await);
+}
+
 /// A device that is able to ring.
 pub(crate) async fn board(machine: &VirtualBoard) -> Result<Board> {
     let address = format!("{}:8080", lab::BOARD);
@@ -132,8 +137,7 @@ pub(crate) fn run(topics: &'static [(&'static str, &'static [BoardCase])]) -> Ex
             let (image, outcomes) = (image.clone(), outcomes.clone());
             let trial = Trial::test(format!("{topic}::{name}"), move || {
                 // Made by the first case that runs, so that listing the cases builds nothing.
-                let made =
-                    image.get_or_init(|| Image::ready(Architecture::Amd64).map_err(|error| format!("{error:#}")));
+                let made = image.get_or_init(|| Image::ready().map_err(|error| format!("{error:#}")));
                 let start = Instant::now();
                 let ended = made
                     .as_ref()
@@ -154,8 +158,9 @@ pub(crate) fn run(topics: &'static [(&'static str, &'static [BoardCase])]) -> Ex
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !listing {
         let mut outcomes = lock(&outcomes).clone();
-        let place = |topic: &str| topics.iter().position(|(name, _)| *name == topic);
-        outcomes.sort_by_key(|outcome| place(&outcome.topic));
+        let order: Vec<_> =
+            topics.iter().flat_map(|(topic, cases)| cases.iter().map(|case| (*topic, case.0))).collect();
+        outcomes.sort_by_key(|outcome| order.iter().position(|place| *place == (&*outcome.topic, &*outcome.name)));
         match report_folder().and_then(|folder| report::write(&folder, "the virtual board, amd64", &outcomes)) {
             Ok(page) => println!("report: {}", page.display()),
             Err(error) => eprintln!("board: there is no report: {error:#}"),

@@ -11,7 +11,7 @@ use hil_tests::scene::Scene;
 use hil_tests::virtual_board::{Image, VirtualBoard};
 use hil_tests::wait::{Look, until};
 
-use crate::harness::{BoardCase, CASE, Pace, SOON, on_a_board, with_page};
+use crate::harness::{BoardCase, CASE, Pace, SOON, on_a_board, with_a_household, with_page};
 use crate::scenes::{both_hear, call_id, fall_silent, hang_up, talk};
 
 pub(crate) const CASES: &[BoardCase] = &[
@@ -28,10 +28,7 @@ pub(crate) const CASES: &[BoardCase] = &[
         });
     }),
     ("a_new_address_in_a_call_leaves_nobody_in_a_dead_one", Pace::Slow, |image| {
-        on_a_board(image, CASE, async |case, machine| {
-            let scene = with_page(case, machine).await?;
-            another_address(scene).await
-        });
+        with_a_household(image, another_address)
     }),
     ("a_call_takes_no_route_to_anywhere_else", Pace::Quick, |image| {
         on_a_board(image, CASE, async |case, machine| {

@@ -5,21 +5,15 @@ use doorway_proto::state::Health;
 use hil_tests::device::{Board, Device, Status};
 use hil_tests::scene::Scene;
 
-use crate::harness::{BoardCase, CASE, Pace, SOON, on_a_board, with_page};
+use crate::harness::{BoardCase, Pace, SOON, with_a_household};
 use crate::scenes::{SOUND_CARD, both_hear, call_id, fall_silent, hang_up, notice_ends, speak_again, talk};
 
 pub(crate) const CASES: &[BoardCase] = &[
     ("unplugged_while_idle_the_card_is_missed_and_the_next_call_is_heard_again", Pace::Quick, |image| {
-        on_a_board(image, CASE, async |case, machine| {
-            let scene = with_page(case, machine).await?;
-            unplugged_while_idle(scene).await
-        });
+        with_a_household(image, unplugged_while_idle)
     }),
     ("unplugged_in_a_call_the_card_is_missed_and_both_hear_each_other_again", Pace::Quick, |image| {
-        on_a_board(image, CASE, async |case, machine| {
-            let scene = with_page(case, machine).await?;
-            unplugged_in_a_call(scene).await
-        });
+        with_a_household(image, unplugged_in_a_call)
     }),
 ];
 
