@@ -1,6 +1,6 @@
 # make run       a station on this machine with a simulated board, a test picture and a test tone
 # make test      everything that has to hold: formats, lints, unit tests, the page, a real browser against a station
-# make hil       every case on the virtual board: a real kernel in QEMU; prints where the report is
+# make hil       every case on the virtual board: a real kernel in QEMU; prints where the report is. CASE=relay: some of them
 # make figures   measures a release build and writes firmware/docs/figures.jsonl
 
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/doorway
