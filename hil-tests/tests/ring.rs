@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use doorway_proto::state::Activity;
 use hil_tests::browser::{Browser, Page, View};
-use hil_tests::case::case;
+use hil_tests::case::{Case, case};
 use hil_tests::device::{Config, Device, Simulated, Step};
 use hil_tests::scene::{SOON, STATION_HZ, Scene};
 use hil_tests::wait::{Look, throughout, until};
@@ -20,6 +20,20 @@ fn ms(ms: u64) -> Duration {
 async fn rings(page: &Page) -> Result<u64> {
     let count = page.run("return performance.getEntriesByName('doorway:ring', 'mark').length", vec![]).await?;
     Ok(count.as_u64().unwrap_or_default())
+}
+
+/// A station that was pressed, and two pages that ring.
+async fn two_pages_ring(case: &Case, config: Config) -> Result<(Simulated, [(Browser, Page); 2])> {
+    let device = Simulated::start(case, config).await?;
+    let kitchen = Browser::start(case).await?;
+    let kitchen_page = kitchen.open_online(&format!("{}?name=Kitchen", device.page())).await?;
+    let study = Browser::start(case).await?;
+    let study_page = study.open_online(&format!("{}?name=Study", device.page())).await?;
+    device.wait_until("both pages are here", SOON, |status| status.companion.clients == 2).await?;
+    device.press().await?;
+    kitchen_page.wait_view(View::Ringing, SOON).await?;
+    study_page.wait_view(View::Ringing, SOON).await?;
+    Ok((device, [(kitchen, kitchen_page), (study, study_page)]))
 }
 
 #[test]
@@ -46,15 +60,7 @@ fn a_press_rings_and_the_visitor_moves_in_the_page_before_anybody_answers() {
 #[test]
 fn two_pages_ring_one_answers_and_the_other_is_told() {
     case(CASE, async |case| {
-        let device = Simulated::start(case, Config::default()).await?;
-        let kitchen = Browser::start(case).await?;
-        let kitchen_page = kitchen.open_online(&format!("{}?name=Kitchen", device.page())).await?;
-        let study = Browser::start(case).await?;
-        let study_page = study.open_online(&format!("{}?name=Study", device.page())).await?;
-        device.wait_until("both pages are here", SOON, |status| status.companion.clients == 2).await?;
-        device.press().await?;
-        kitchen_page.wait_view(View::Ringing, SOON).await?;
-        study_page.wait_view(View::Ringing, SOON).await?;
+        let (device, [(kitchen, kitchen_page), (study, study_page)]) = two_pages_ring(case, Config::default()).await?;
         kitchen_page.picture_moves(3, SOON).await?;
         study_page.picture_moves(3, SOON).await?;
         device.wait_until("both confirmed", SOON, |status| status.marks.receipts == 2).await?;
@@ -74,15 +80,7 @@ fn two_pages_ring_one_answers_and_the_other_is_told() {
 #[test]
 fn a_page_that_declines_stops_ringing_and_the_others_ring_on() {
     case(CASE, async |case| {
-        let device = Simulated::start(case, Config::default()).await?;
-        let kitchen = Browser::start(case).await?;
-        let kitchen_page = kitchen.open_online(&device.page()).await?;
-        let study = Browser::start(case).await?;
-        let study_page = study.open_online(&device.page()).await?;
-        device.wait_until("both pages are here", SOON, |status| status.companion.clients == 2).await?;
-        device.press().await?;
-        kitchen_page.wait_view(View::Ringing, SOON).await?;
-        study_page.wait_view(View::Ringing, SOON).await?;
+        let (device, [(kitchen, kitchen_page), (study, study_page)]) = two_pages_ring(case, Config::default()).await?;
         kitchen_page.click("#decline").await?;
         kitchen_page.wait_reason("declined", SOON).await?;
         study_page.picture_moves(10, SOON).await?;
@@ -98,15 +96,7 @@ fn a_page_that_declines_stops_ringing_and_the_others_ring_on() {
 #[test]
 fn who_declined_can_watch_while_the_others_ring_on() {
     case(CASE, async |case| {
-        let device = Simulated::start(case, Config::default()).await?;
-        let kitchen = Browser::start(case).await?;
-        let kitchen_page = kitchen.open_online(&device.page()).await?;
-        let study = Browser::start(case).await?;
-        let study_page = study.open_online(&device.page()).await?;
-        device.wait_until("both pages are here", SOON, |status| status.companion.clients == 2).await?;
-        device.press().await?;
-        kitchen_page.wait_view(View::Ringing, SOON).await?;
-        study_page.wait_view(View::Ringing, SOON).await?;
+        let (device, [(kitchen, kitchen_page), (study, study_page)]) = two_pages_ring(case, Config::default()).await?;
         kitchen_page.click("#decline").await?;
         kitchen_page.wait_reason("declined", SOON).await?;
         kitchen_page.click("#ended-home").await?;
@@ -164,15 +154,8 @@ fn a_button_with_names_rings_the_screens_that_are_called_so() {
 #[test]
 fn a_page_more_than_get_the_picture_rings_all_the_same_and_can_answer() {
     case(CASE, async |case| {
-        let device = Simulated::start(case, Config::default().with("call.max_peers", 1)).await?;
-        let kitchen = Browser::start(case).await?;
-        let kitchen_page = kitchen.open_online(&device.page()).await?;
-        let study = Browser::start(case).await?;
-        let study_page = study.open_online(&device.page()).await?;
-        device.wait_until("both pages are here", SOON, |status| status.companion.clients == 2).await?;
-        device.press().await?;
-        kitchen_page.wait_view(View::Ringing, SOON).await?;
-        study_page.wait_view(View::Ringing, SOON).await?;
+        let config = Config::default().with("call.max_peers", 1);
+        let (device, [(kitchen, kitchen_page), (study, study_page)]) = two_pages_ring(case, config).await?;
         device.wait_until("both confirmed", SOON, |status| status.marks.receipts == 2).await?;
         // Which of the two has the place is nobody's business: the ids are drawn by the pages.
         let sees = "return document.querySelector('#picture')?.dataset.picture === 'live'";
