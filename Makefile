@@ -1,6 +1,7 @@
 # make run       a station on this machine with a simulated board, a test picture and a test tone
 # make test      everything that has to hold: formats, lints, unit tests, the page, a real browser against a station
-# make hil       every case on the virtual board: a real kernel in QEMU; prints where the report is. CASE=relay: some of them
+# make hil       every case on the virtual board: a real kernel in QEMU; prints where the report is. CASE=relay: some of them;
+#                DEVICE=devices/simulated.toml: another device of hil-tests/devices
 # make figures   measures a release build and writes firmware/docs/figures.jsonl
 
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/doorway
@@ -62,7 +63,7 @@ board:
 
 hil: install-test
 	cargo build $(HIL)
-	cargo test $(HIL) --test board -- $(CASE)
+	$(if $(DEVICE),HIL_DEVICE=$(DEVICE)) cargo test $(HIL) --test board -- $(CASE)
 
 figures: install-test
 	cargo build --workspace --release --locked

@@ -1,123 +1,102 @@
-//! The daemon as a service of another kernel: a virtual board, or a real one on a bench.
+//! A device that is made of layers: a virtual board, a real one on a bench, or a simulated one.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use doorway_proto::state::Activity;
 
-use super::{Device, Status};
+use super::layers::{Layers, Move, Wire};
+use super::{Config, Device, Status};
 use crate::browser::Page;
-use crate::jig::{Change, Jig, Step};
+use crate::jig::Jig;
 use crate::leaks::Held;
 use crate::tone::Sound;
 use crate::wait::{Look, until};
 
-/// The port of the daemon's local endpoint.
-const LOCAL: u16 = 9480;
-/// How long the service manager may take.
+/// How long a service manager may take, and a daemon on an emulated processor after it.
 const SERVICE: Duration = Duration::from_secs(60);
 
-/// The names of the wires.
+/// Where a device's page and its daemon's local endpoint are.
 #[derive(Debug, Clone)]
-pub struct Lines {
-    /// The call button.
-    pub call: String,
-    /// A second call button.
-    pub second_call: String,
-    /// The door's relay.
-    pub relay: String,
-    /// The button's light.
-    pub indicator: String,
+pub struct Place {
+    /// Scheme, host and port of the page.
+    pub origin: String,
+    /// What clients have to know; empty where there is nothing to know.
+    pub secret: String,
+    /// The port of the local endpoint, on the device's loopback.
+    pub local_port: u16,
 }
 
-impl Default for Lines {
-    fn default() -> Self {
-        let [call, second_call, relay, indicator] =
-            ["call-button", "call-button-2", "unlock-relay", "indicator"].map(str::to_owned);
-        Self { call, second_call, relay, indicator }
-    }
-}
-
-/// A device with a kernel of its own.
+/// A device made of layers.
 #[derive(Debug)]
 pub struct Board {
-    /// On the device itself.
-    inside: Jig,
-    /// At the device's wires: on a virtual board the same, on a bench the jig's own computer.
-    outside: Jig,
-    /// The wires.
-    pub lines: Lines,
-    address: String,
-    secret: String,
+    /// What can be done to it from outside.
+    pub layers: Layers,
+    place: Place,
     baseline: Held,
 }
 
 impl Board {
-    /// A board whose daemon is able to ring.
+    /// A device whose daemon is able to ring.
     ///
     /// # Errors
     /// When it is not.
-    pub async fn new(inside: Jig, outside: Jig, lines: Lines, address: &str, secret: &str) -> Result<Self> {
-        let (address, secret) = (address.to_owned(), secret.to_owned());
-        let mut board = Self { inside, outside, lines, address, secret, baseline: Held::default() };
+    pub async fn new(layers: Layers, place: Place) -> Result<Self> {
+        let mut board = Self { layers, place, baseline: Held::default() };
         board.begin().await?;
         Ok(board)
     }
 
-    /// On the device itself: files, programs, its clock.
+    /// The agent on the device itself: files, programs, clocks.
     pub fn inside(&self) -> &Jig {
-        &self.inside
+        self.layers.inside.agent()
     }
 
-    /// At the device's wires.
-    pub fn outside(&self) -> &Jig {
-        &self.outside
+    /// The device has moved: its page is at another host.
+    ///
+    /// # Errors
+    /// When the place that it had names no host.
+    pub fn is_at(&mut self, host: &str) -> Result<()> {
+        let origin = &self.place.origin;
+        let (scheme, authority) = origin.split_once("://").context("an origin has a scheme")?;
+        let port = authority.rsplit_once(':').map_or(String::new(), |(_, port)| format!(":{port}"));
+        self.place.origin = format!("{scheme}://{host}{port}");
+        Ok(())
     }
 
     /// Where the page comes from, without the secret.
-    pub fn origin(&self) -> String {
-        format!("http://{}", self.address)
+    pub fn origin(&self) -> &str {
+        &self.place.origin
     }
 
-    /// Moves a button's contact and waits until it has.
+    /// Moves a button's contact: closed or open, and for how long.
     ///
     /// # Errors
-    /// When there is no such line.
-    pub async fn play(&self, line: &str, steps: &[(bool, Duration)]) -> Result<()> {
-        let step = |(closed, period): &(bool, Duration)| -> Result<Step> {
-            Ok(Step { closed: *closed, for_us: u64::try_from(period.as_micros()).context("a period")? })
-        };
-        let steps = steps.iter().map(step).collect::<Result<Vec<_>>>()?;
-        self.outside.play(line, &steps).await
+    /// When it can't be moved.
+    pub async fn play(&self, button: Wire, steps: &[(bool, Duration)]) -> Result<()> {
+        self.layers.contacts.play(button, steps).await
     }
 
-    /// Begins to note what the relay does.
-    ///
-    /// # Errors
-    /// When it can't be read.
-    pub async fn watch_relay(&self) -> Result<()> {
-        self.outside.watch(&[&self.lines.relay]).await
-    }
-
-    /// What the relay did since [`Board::watch_relay`], once it moved at least `moves` times.
+    /// What the relay did since it is watched, once it moved at least `moves` times.
     ///
     /// # Errors
     /// When it does not.
-    pub async fn relay_moves(&self, moves: usize, within: Duration) -> Result<Vec<Change>> {
+    pub async fn relay_moves(&self, moves: usize, within: Duration) -> Result<Vec<Move>> {
         let mut seen = Vec::new();
         until(&format!("the relay has moved {moves} times"), within, async || {
-            seen.extend(self.outside.noted().await?);
+            seen.extend(self.layers.contacts.moves().await?);
             Ok(Look::when(seen.len() >= moves, seen.clone(), format!("{seen:?}")))
         })
         .await
     }
 
-    /// Writes the daemon's configuration and restarts it. `changes` are lines of a `sed` script over the present one.
+    /// Changes the daemon's configuration and restarts it.
     ///
     /// # Errors
     /// When it does not come back.
-    pub async fn configure(&mut self, changes: &str) -> Result<()> {
-        self.inside.sh(&format!("sed -i '{changes}' /etc/doorway/doorway.toml")).await?;
+    pub async fn configure(&mut self, change: impl FnOnce(Config) -> Config) -> Result<()> {
+        let config = Config::parse(&self.layers.service.config().await?)?;
+        self.layers.service.set_config(&change(config).to_text()?).await?;
         self.restart().await
     }
 
@@ -126,7 +105,8 @@ impl Board {
     /// # Errors
     /// When it does not come back.
     pub async fn restart(&mut self) -> Result<()> {
-        self.inside.sh("systemctl restart doorwayd").await?;
+        self.layers.service.stop().await?;
+        self.layers.service.start().await?;
         self.begin().await
     }
 
@@ -140,10 +120,19 @@ impl Board {
         Ok(())
     }
 
+    /// Waits until the device has started and its daemon is able to ring.
+    ///
+    /// # Errors
+    /// When it does not get there.
+    pub async fn begin_after_a_start(&mut self, within: Duration) -> Result<()> {
+        self.layers.inside.reach(within).await?;
+        self.begin().await
+    }
+
     async fn held(&self) -> Result<Held> {
         let status = self.status().await?;
         let list = |script: String| async move {
-            Ok::<_, anyhow::Error>(self.inside.sh(&script).await?.lines().map(str::to_owned).collect::<Vec<_>>())
+            Ok::<_, anyhow::Error>(self.inside().sh(&script).await?.lines().map(str::to_owned).collect::<Vec<_>>())
         };
         let mut threads = list(format!("cat /proc/{}/task/*/comm", status.pid)).await?;
         // GLib starts it with the first pipeline and keeps it for the life of the process; a second one would be a leak.
@@ -157,36 +146,29 @@ impl Board {
 
 impl Device for Board {
     fn page(&self) -> String {
-        format!("{}/#secret={}", self.origin(), self.secret)
+        let Place { origin, secret, .. } = &self.place;
+        if secret.is_empty() { format!("{origin}/") } else { format!("{origin}/#secret={secret}") }
     }
 
     async fn status(&self) -> Result<Status> {
-        let text = self.inside.get(LOCAL, "/status").await.context("asking for the status")?;
+        let text = self.inside().get(self.place.local_port, "/status").await.context("asking for the status")?;
         serde_json::from_str(&text).with_context(|| format!("reading the status {text}"))
     }
 
     async fn press(&self) -> Result<()> {
-        let press = [(true, Duration::from_millis(120)), (false, Duration::ZERO)];
-        self.play(&self.lines.call, &press).await
+        self.play(Wire::Call, &[(true, Duration::from_millis(120)), (false, Duration::ZERO)]).await
     }
 
     async fn picture_moves(&self, page: &Page, count: usize, within: Duration) -> Result<()> {
-        page.bars_move(count, within).await
+        self.layers.camera.seen_in(page, count, within).await
     }
 
     async fn speaker(&self, seconds: f64) -> Result<Sound> {
-        let file = "/run/doorway-hil-speaker.wav";
-        let whole = seconds.ceil() as u64;
-        self.inside
-            .sh(&format!("arecord -q -D plughw:Loopback,1,1 -t wav -f S16_LE -r 48000 -c 1 -d {whole} {file}"))
-            .await
-            .context("recording the speaker")?;
-        let bytes = self.inside.read(file).await?;
-        Ok(Sound::parse(&bytes)?.last(seconds))
+        self.layers.sound.speaker(seconds).await
     }
 
     async fn log(&self) -> Result<String> {
-        self.inside.sh("journalctl --no-pager --output=cat --unit=doorwayd").await
+        self.layers.service.log().await
     }
 
     async fn nothing_is_left(&self) -> Result<()> {
@@ -196,16 +178,14 @@ impl Device for Board {
             Ok(Look::when(left.is_empty(), (), left.join("\n")))
         })
         .await?;
-        // The kernel's view: nobody has the camera or a PCM open.
-        let open = self.inside.sh("cat /proc/asound/card*/pcm*/sub*/status | grep -v closed || true").await?;
+        // The kernel's view: nobody has a PCM open.
+        let open =
+            self.inside().sh("cat /proc/asound/card*/pcm*/sub*/status 2>/dev/null | grep -v closed || true").await?;
         ensure!(open.trim().is_empty(), "a PCM is still open: {open}");
         Ok(())
     }
 
     async fn stop(&mut self) -> Result<()> {
-        self.inside.sh("systemctl stop doorwayd").await?;
-        let result = self.inside.sh("systemctl show --property=Result --value doorwayd").await?;
-        ensure!(result.trim() == "success", "the daemon was asked to end and ended with {result}");
-        Ok(())
+        self.layers.service.stop().await
     }
 }

@@ -47,6 +47,22 @@ impl Config {
         self
     }
 
+    /// Reads a configuration file's text.
+    ///
+    /// # Errors
+    /// When it is no TOML.
+    pub fn parse(text: &str) -> Result<Self> {
+        Ok(Self { table: text.parse().context("reading the configuration")? })
+    }
+
+    /// The text of the file.
+    ///
+    /// # Errors
+    /// When TOML can't express it.
+    pub fn to_text(&self) -> Result<String> {
+        toml::to_string(&self.table).context("writing the configuration as TOML")
+    }
+
     /// The text at `path`, such as `station.id`.
     pub fn text(&self, path: &str) -> Option<&str> {
         path.split('.')
@@ -62,8 +78,7 @@ impl Config {
     /// # Errors
     /// When it can't be written.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let text = toml::to_string(&self.table).context("writing the configuration as TOML")?;
-        fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+        fs::write(path, self.to_text()?).with_context(|| format!("writing {}", path.display()))
     }
 }
 
@@ -77,7 +92,8 @@ mod tests {
         assert_eq!(config.text("video.source"), Some("v4l2"));
         assert_eq!(config.text("video.size"), Some("640x360"));
         assert_eq!(config.text("video.nothing"), None);
-        let text = toml::to_string(&config.table).unwrap();
+        let text = config.to_text().unwrap();
+        assert_eq!(Config::parse(&text).unwrap(), config);
         assert!(text.contains("[simulate.network]\nloss_percent = 5.0"), "{text}");
     }
 }

@@ -1,16 +1,20 @@
 //! The kinds of device that the cases run against.
 //!
 //! - [`Simulated`]: the daemon as a process on this machine with the simulated board, the test picture, the test sound.
-//! - [`Board`]: the daemon as a service of another kernel with a real camera, sound card and GPIO lines, as far as an
-//!   emulated machine's are real.
+//! - [`Board`]: a device that is made of [`layers`]: the daemon as a service of another kernel with a camera, a sound card and
+//!   GPIO lines, emulated on a virtual board, real on a bench; or a simulated one in the same shape.
 //!
-//! What both can do is [`Device`].
+//! What both can do is [`Device`]. A file of `devices/` describes one, see [`Description`].
 
 mod board;
+pub mod by_agent;
 mod companion;
 mod config;
+mod description;
+pub mod layers;
 mod panel;
 mod simulated;
+mod simulated_board;
 mod status;
 
 use std::net::{Ipv4Addr, TcpListener};
@@ -24,11 +28,13 @@ use crate::browser::Page;
 use crate::tone::Sound;
 use crate::wait::{Look, until};
 
-pub use board::{Board, Lines};
+pub use board::{Board, Place};
 pub use companion::Companion;
 pub use config::Config;
+pub use description::{Description, Ready};
 pub use panel::{Move, Panel, PanelState, Relay, Step};
 pub use simulated::Simulated;
+pub use simulated_board::SimulatedBoard;
 pub use status::{
     Call, CompanionStatus, DoorStatus, Marks, Peer, Resources, SoundStatus, StationStatus, Status, VideoStatus,
 };

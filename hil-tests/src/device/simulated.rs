@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use doorway_proto::state::Activity;
 
-use super::{Config, Device, Panel, Status, free_port};
+use super::{Config, Device, Panel, Place, Status, free_port};
 use crate::browser::Page;
 use crate::case::Case;
 use crate::process::Process;
@@ -97,6 +97,13 @@ impl Simulated {
     /// The address of the WebSocket.
     pub fn socket(&self) -> String {
         format!("{}ws", self.page.replace("http://", "ws://"))
+    }
+
+    /// Where its page and its local endpoint are.
+    pub fn place(&self) -> Place {
+        let origin = self.page.trim_end_matches('/').to_owned();
+        let local_port = self.local.rsplit(':').next().and_then(|port| port.parse().ok());
+        Place { origin, secret: String::new(), local_port: local_port.expect("it was written from a port") }
     }
 
     /// The daemon's process.

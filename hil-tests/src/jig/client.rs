@@ -21,10 +21,12 @@ const QUEUE: usize = 16;
 
 type Waiting = Arc<Mutex<HashMap<u64, oneshot::Sender<Tell>>>>;
 
+type Requests = mpsc::Sender<(Ask, oneshot::Sender<Tell>)>;
+
 /// A connection to an agent. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Jig {
-    requests: mpsc::Sender<(Ask, oneshot::Sender<Tell>)>,
+    requests: Arc<Mutex<Requests>>,
 }
 
 /// What a program did.
@@ -41,9 +43,12 @@ pub struct Ran {
 impl Jig {
     /// Speaks with the agent at the other end of a stream.
     pub fn over(stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Self {
-        let (requests, asked) = mpsc::channel(QUEUE);
-        tokio::spawn(converse(stream, asked));
-        Self { requests }
+        Self { requests: Arc::new(Mutex::new(connect(stream))) }
+    }
+
+    /// Goes on over another stream: the computer at the other end was started anew. Clones go on too.
+    pub fn go_on_over(&self, stream: impl AsyncRead + AsyncWrite + Send + 'static) {
+        *self.requests.lock().unwrap_or_else(PoisonError::into_inner) = connect(stream);
     }
 
     /// Waits until the agent answers: a board may be starting.
@@ -207,7 +212,8 @@ impl Jig {
 
     async fn ask(&self, ask: Ask, within: Duration) -> Result<Tell> {
         let (answer, answered) = oneshot::channel();
-        self.requests.send((ask, answer)).await.context("the connection to the jig is gone")?;
+        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        requests.send((ask, answer)).await.context("the connection to the jig is gone")?;
         let told = tokio::time::timeout(within, answered).await;
         told.with_context(|| format!("the jig did not answer within {within:.0?}"))?
             .context("the connection to the jig is gone")
@@ -219,6 +225,12 @@ fn unexpected<T>(tell: Tell) -> Result<T> {
         Tell::Failed { message } => bail!("{message}"),
         other => bail!("the jig answered with {other:?}"),
     }
+}
+
+fn connect(stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Requests {
+    let (requests, asked) = mpsc::channel(QUEUE);
+    tokio::spawn(converse(stream, asked));
+    requests
 }
 
 async fn converse(stream: impl AsyncRead + AsyncWrite, mut asked: mpsc::Receiver<(Ask, oneshot::Sender<Tell>)>) {

@@ -7,10 +7,12 @@
 pub mod agent;
 mod client;
 mod lines;
+mod program;
 
 use serde::{Deserialize, Serialize};
 
 pub use client::Jig;
+pub use program::AgentProgram;
 
 /// The version of these messages; both ends are built together, but a saved virtual board may hold an older agent.
 pub const VERSION: u32 = 1;

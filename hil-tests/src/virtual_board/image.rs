@@ -88,7 +88,7 @@ impl Image {
             block_on(async {
                 let board = VirtualBoard::boot(&case, &image).await?;
                 let started = make_able_to_ring(&board).await;
-                started.with_context(|| format!("the console says:\n{}", board.console()))?;
+                started.with_context(|| format!("the console says:\n{}", board.console_text()))?;
                 board.save(&image.state).await
             })
         });

@@ -5,18 +5,23 @@
 //! the calling thread's own, see [`crate::lab`].
 
 mod image;
+mod layers;
 mod qemu;
 mod qmp;
+mod vivid;
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use serde_json::json;
 use tokio::net::UnixStream;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::case::Case;
 use crate::jig::Jig;
-use crate::process::{self, Process};
+use crate::process::Process;
 use crate::wait::{Look, until};
 
 pub use image::Image;
@@ -28,15 +33,23 @@ const QEMU_START: Duration = Duration::from_secs(20);
 /// How long a restored board takes until its agent answers.
 const RESTORED: Duration = Duration::from_secs(60);
 /// How long a board takes from power-on to the agent.
-const BOOTED: Duration = Duration::from_secs(420);
+pub const BOOTED: Duration = Duration::from_secs(420);
 
-/// A running board. Dropping it cuts its power.
+/// A board. Dropping it cuts its power.
 #[derive(Debug)]
 pub struct VirtualBoard {
+    image: Image,
+    folder: PathBuf,
+    /// None while the power is cut.
+    machine: Mutex<Option<Machine>>,
+    jig: Jig,
+}
+
+/// A running machine.
+#[derive(Debug)]
+struct Machine {
     qemu: Process,
     qmp: Qmp,
-    jig: Jig,
-    console: PathBuf,
 }
 
 impl VirtualBoard {
@@ -44,10 +57,14 @@ impl VirtualBoard {
     ///
     /// # Errors
     /// When QEMU or the board does not come up.
-    pub async fn restore(case: &Case, image: &Image) -> Result<Self> {
-        let mut board = Self::start(case, image, Some(image.state())).await?;
-        board.qmp.wait_for_state().await?;
-        board.qmp.run("cont", serde_json::json!({})).await?;
+    pub async fn restore(case: &Case, image: &Image) -> Result<Rc<Self>> {
+        let board = Self::start(case, image, Some(image.state())).await?;
+        {
+            let mut machine = board.machine().await;
+            let Machine { qmp, .. } = machine.as_mut().context("it was just started")?;
+            qmp.wait_for_state().await?;
+            qmp.run("cont", json!({})).await?;
+        }
         board.jig.wait_for(RESTORED).await.context("the restored board")?;
         board.set_clock_to_ours().await?;
         Ok(board)
@@ -57,29 +74,19 @@ impl VirtualBoard {
     ///
     /// # Errors
     /// When QEMU or the board does not come up.
-    pub async fn boot(case: &Case, image: &Image) -> Result<Self> {
+    pub async fn boot(case: &Case, image: &Image) -> Result<Rc<Self>> {
         let board = Self::start(case, image, None).await?;
         let booted = board.jig.wait_for(BOOTED).await;
-        booted.with_context(|| format!("the board does not start; its console says:\n{}", board.console()))?;
+        booted.with_context(|| format!("the board does not start; its console says:\n{}", board.console_text()))?;
         Ok(board)
     }
 
-    async fn start(case: &Case, image: &Image, state: Option<&Path>) -> Result<Self> {
-        let sockets = Sockets::in_folder(&case.fresh("board", ""))?;
-        let command = qemu::command(image, &sockets, state);
-        let mut qemu = Process::start("qemu", command, &case.fresh("qemu", ".log"))?;
-        let connect = async |path: &Path, qemu: &mut Process| {
-            until("QEMU is there", QEMU_START, async || {
-                if let Some(status) = qemu.exited()? {
-                    return Ok(Look::NotYet(format!("it ended with {status}: {}", qemu.log())));
-                }
-                Ok(Look::Found(UnixStream::connect(path).await?))
-            })
-            .await
-        };
-        let qmp = Qmp::over(connect(&sockets.qmp, &mut qemu).await?).await?;
-        let jig = Jig::over(connect(&sockets.jig, &mut qemu).await?);
-        Ok(Self { qemu, qmp, jig, console: sockets.console })
+    async fn start(case: &Case, image: &Image, state: Option<&Path>) -> Result<Rc<Self>> {
+        let folder = case.fresh("board", "");
+        std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        let (machine, jig) = switch_on(image, &folder, state).await?;
+        let machine = Mutex::new(Some(machine));
+        Ok(Rc::new(Self { image: image.clone(), folder, machine, jig: Jig::over(jig) }))
     }
 
     /// Hands and eyes inside.
@@ -87,31 +94,14 @@ impl VirtualBoard {
         &self.jig
     }
 
-    /// The machine itself.
-    pub fn machine(&mut self) -> &mut Qmp {
-        &mut self.qmp
-    }
-
     /// Everything that came over the serial console.
-    pub fn console(&self) -> String {
-        let bytes = std::fs::read(&self.console).unwrap_or_default();
+    pub fn console_text(&self) -> String {
+        let bytes = std::fs::read(Sockets::in_folder(&self.folder).console).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// CPU time that the emulator has used so far.
-    ///
-    /// # Errors
-    /// When it is gone.
-    pub fn cpu(&self) -> Result<Duration> {
-        process::cpu_time(self.qemu.pid())
-    }
-
-    /// Cuts the power.
-    ///
-    /// # Errors
-    /// When the emulator survives that.
-    pub fn cut_power(&mut self) -> Result<()> {
-        self.qemu.kill()
+    async fn machine(&self) -> MutexGuard<'_, Option<Machine>> {
+        self.machine.lock().await
     }
 
     async fn set_clock_to_ours(&self) -> Result<()> {
@@ -120,14 +110,35 @@ impl VirtualBoard {
     }
 
     /// Writes the whole machine to `file` and ends it.
-    async fn save(mut self, file: &Path) -> Result<()> {
+    async fn save(&self, file: &Path) -> Result<()> {
         let part = file.with_extension("part");
-        self.qmp.run("stop", serde_json::json!({})).await?;
+        let machine = self.machine().await.take();
+        let Machine { mut qemu, mut qmp } = machine.context("the board is off")?;
+        qmp.run("stop", json!({})).await?;
         let to = format!("exec:cat > '{}'", part.display());
-        self.qmp.run("migrate", serde_json::json!({ "uri": to })).await?;
-        self.qmp.wait_until_saved().await?;
-        self.qmp.run("quit", serde_json::json!({})).await.ok();
-        self.qemu.wait(QEMU_START)?;
+        qmp.run("migrate", json!({ "uri": to })).await?;
+        qmp.wait_until_saved().await?;
+        qmp.run("quit", json!({})).await.ok();
+        qemu.wait(QEMU_START)?;
         std::fs::rename(&part, file).context("naming the saved state")
     }
+}
+
+/// Starts QEMU; returns the machine and the way to the agent, which does not answer yet.
+async fn switch_on(image: &Image, folder: &Path, state: Option<&Path>) -> Result<(Machine, UnixStream)> {
+    let sockets = Sockets::in_folder(folder);
+    let command = qemu::command(image, &sockets, state);
+    let mut qemu = Process::start("qemu", command, &folder.with_extension("log"))?;
+    let connect = async |path: &Path, qemu: &mut Process| {
+        until("QEMU is there", QEMU_START, async || {
+            if let Some(status) = qemu.exited()? {
+                return Ok(Look::NotYet(format!("it ended with {status}: {}", qemu.log())));
+            }
+            Ok(Look::Found(UnixStream::connect(path).await?))
+        })
+        .await
+    };
+    let qmp = Qmp::over(connect(&sockets.qmp, &mut qemu).await?).await?;
+    let jig = connect(&sockets.jig, &mut qemu).await?;
+    Ok((Machine { qemu, qmp }, jig))
 }

@@ -1,7 +1,6 @@
 //! The machine that a board is. A saved state fits its own command line and QEMU only: after a change to the devices in
 //! [`command`], change [`MACHINE`] too, which is part of the state's key.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -19,9 +18,8 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
-    pub(super) fn in_folder(folder: &Path) -> Result<Self> {
-        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-        Ok(Self { qmp: folder.join("qmp"), jig: folder.join("jig"), console: folder.join("console.log") })
+    pub(super) fn in_folder(folder: &Path) -> Self {
+        Self { qmp: folder.join("qmp"), jig: folder.join("jig"), console: folder.join("console.log") }
     }
 }
 
@@ -71,7 +69,7 @@ pub(super) fn command(image: &Image, sockets: &Sockets, state: Option<&Path>) ->
     ]);
     command.arg("-chardev").arg(format!("socket,id=jig,path={},server=on,wait=off", sockets.jig.display()));
     command.args(["-device", "virtserialport,chardev=jig,name=org.doorway.jig"]);
-    command.arg("-chardev").arg(format!("file,id=console,path={}", sockets.console.display()));
+    command.arg("-chardev").arg(format!("file,id=console,path={},append=on", sockets.console.display()));
     command.args(["-serial", "chardev:console"]);
     command.arg("-qmp").arg(format!("unix:{},server=on,wait=off", sockets.qmp.display()));
     if let Some(state) = state {

@@ -16,17 +16,14 @@ const TRANSFER: Duration = Duration::from_secs(120);
 
 /// A connection to a machine.
 #[derive(Debug)]
-pub struct Qmp {
+pub(super) struct Qmp {
     lines: Lines<BufReader<ReadHalf<UnixStream>>>,
     writing: WriteHalf<UnixStream>,
 }
 
 impl Qmp {
     /// Greets QEMU.
-    ///
-    /// # Errors
-    /// When it does not answer.
-    pub async fn over(stream: UnixStream) -> Result<Self> {
+    pub(super) async fn over(stream: UnixStream) -> Result<Self> {
         let (reading, writing) = tokio::io::split(stream);
         let mut qmp = Self { lines: BufReader::new(reading).lines(), writing };
         ensure!(qmp.next().await?.get("QMP").is_some(), "no greeting from QEMU");
@@ -35,10 +32,7 @@ impl Qmp {
     }
 
     /// Runs a command and returns what it returns.
-    ///
-    /// # Errors
-    /// When QEMU refuses it or is gone.
-    pub async fn run(&mut self, command: &str, arguments: Value) -> Result<Value> {
+    pub(super) async fn run(&mut self, command: &str, arguments: Value) -> Result<Value> {
         let text = json!({ "execute": command, "arguments": arguments }).to_string();
         self.writing.write_all(text.as_bytes()).await.context("speaking with QEMU")?;
         loop {
@@ -51,24 +45,6 @@ impl Qmp {
                 return Ok(value.take());
             }
         }
-    }
-
-    /// Plugs the network cable in or out.
-    ///
-    /// # Errors
-    /// When QEMU refuses it.
-    pub async fn set_cable(&mut self, plugged: bool) -> Result<()> {
-        self.run("set_link", json!({ "name": "net", "up": plugged })).await?;
-        Ok(())
-    }
-
-    /// Resets the machine, as its button does.
-    ///
-    /// # Errors
-    /// When QEMU refuses it.
-    pub async fn reset(&mut self) -> Result<()> {
-        self.run("system_reset", json!({})).await?;
-        Ok(())
     }
 
     pub(super) async fn wait_for_state(&mut self) -> Result<()> {

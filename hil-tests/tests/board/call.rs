@@ -5,20 +5,23 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use doorway_proto::state::Activity;
 use hil_tests::browser::View;
+use hil_tests::device::layers::Wire;
 use hil_tests::device::{Board, Device, Resources};
 use hil_tests::scene::Scene;
 
 use crate::harness::{
-    BoardCase, CASE, PULSE_SLACK, Pace, SOON, figure, on_a_board, picture, with_a_household, with_page,
+    BoardCase, CASE, PULSE_SLACK, Pace, SOON, figure, on_a_device, picture, with_a_household, with_page,
 };
-use crate::scenes::{both_hear, hang_up, speak};
+use crate::scenes::{both_hear, hang_up};
 
 pub(crate) const CASES: &[BoardCase] = &[
-    ("a_press_rings_shows_talks_opens_and_leaves_nothing", Pace::Quick, |image| with_a_household(image, whole_call)),
-    ("calls_in_a_row_leave_memory_handles_and_threads_as_they_were", Pace::Slow, |image| {
+    ("a_press_rings_shows_talks_opens_and_leaves_nothing", Pace::Quick, &[], |ready| {
+        with_a_household(ready, whole_call)
+    }),
+    ("calls_in_a_row_leave_memory_handles_and_threads_as_they_were", Pace::Slow, &[], |ready| {
         let calls = std::env::var("HIL_CALLS").ok().and_then(|calls| calls.parse().ok()).unwrap_or(200);
-        on_a_board(image, CASE + Duration::from_secs(15) * calls, async |case, machine| {
-            many_calls(with_page(case, machine).await?, calls).await
+        on_a_device(ready, CASE + Duration::from_secs(15) * calls, async |case, board| {
+            many_calls(with_page(case, board).await?, calls).await
         });
     }),
 ];
@@ -69,21 +72,21 @@ async fn whole_call(scene: Scene<Board>) -> Result<()> {
     picture(&scene.page, "ringing").await?;
     ensure!(board.status().await?.activity == Activity::Ringing);
 
-    speak(board).await?;
+    board.layers.sound.speak().await?;
     scene.page.click("#answer").await?;
     scene.page.wait_view(View::InCall, SOON).await?;
     both_hear(&scene).await?;
 
     picture(&scene.page, "in-call").await?;
 
-    board.watch_relay().await?;
+    board.layers.contacts.watch(Wire::Relay).await?;
     scene.page.hold("#unlock", Duration::from_millis(700)).await?;
     let opened = "return document.querySelector('#unlock')?.dataset.outcome === 'opened'";
     scene.page.wait_for("the page shows that the door is open", SOON, opened).await?;
     let moves = board.relay_moves(2, SOON).await?;
     let [open, close] = &moves[..] else { anyhow::bail!("opened and closed once, but: {moves:?}") };
-    ensure!(open.high && !close.high, "{moves:?}");
-    let pulse = Duration::from_micros(close.at_us - open.at_us);
+    ensure!(open.active && !close.active, "{moves:?}");
+    let pulse = close.at - open.at;
     figure("pulse, of 3 s", pulse.as_secs_f64(), "s");
     ensure!(pulse.abs_diff(Duration::from_secs(3)) < PULSE_SLACK, "configured 3 s, open for {pulse:?}");
 

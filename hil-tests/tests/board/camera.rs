@@ -5,39 +5,50 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use doorway_proto::state::Health;
 use hil_tests::browser::View;
-use hil_tests::device::{Board, Device, Status};
+use hil_tests::device::layers::{Ability, CameraFault};
+use hil_tests::device::{Board, Device, Ready, Status};
 use hil_tests::scene::Scene;
 
-use crate::harness::{BoardCase, CASE, Pace, SOON, on_a_board, with_a_household, with_page};
-use crate::scenes::{CAMERA, both_hear, call_id, hang_up, notice_ends, talk};
+use crate::harness::{BoardCase, CASE, Pace, SOON, on_a_device, with_a_household, with_page};
+use crate::scenes::{both_hear, call_id, hang_up, notice_ends, talk};
 
 pub(crate) const CASES: &[BoardCase] = &[
-    ("unplugged_in_a_call_it_is_missed_and_its_picture_comes_back", Pace::Quick, |image| {
-        with_a_household(image, unplugged_in_a_call)
+    ("unplugged_in_a_call_it_is_missed_and_its_picture_comes_back", Pace::Quick, &[Ability::CameraPlug], |ready| {
+        with_a_household(ready, unplugged_in_a_call)
     }),
-    ("unplugged_while_idle_it_is_missed_and_the_next_press_shows_it_again", Pace::Quick, |image| {
-        with_a_household(image, unplugged_while_idle)
+    (
+        "unplugged_while_idle_it_is_missed_and_the_next_press_shows_it_again",
+        Pace::Quick,
+        &[Ability::CameraPlug],
+        |ready| with_a_household(ready, unplugged_while_idle),
+    ),
+    (
+        "that_stops_delivering_in_a_call_it_is_missed_and_its_picture_comes_back",
+        Pace::Quick,
+        &[Ability::CameraFaults],
+        |ready| with_a_household(ready, stops_delivering),
+    ),
+    ("a_driver_that_fails_is_opened_again_and_the_call_goes_on", Pace::Quick, &[Ability::CameraFaults], |ready| {
+        with_a_household(ready, fails)
     }),
-    ("that_stops_delivering_in_a_call_it_is_missed_and_its_picture_comes_back", Pace::Quick, |image| {
-        with_a_household(image, stops_delivering)
+    ("damaged_frames_are_left_out_of_the_picture", Pace::Slow, &[Ability::CameraFaults], |ready| {
+        with_a_household(ready, delivers_damage)
     }),
-    ("a_driver_that_fails_is_opened_again_and_the_call_goes_on", Pace::Quick, |image| with_a_household(image, fails)),
-    ("damaged_frames_are_left_out_of_the_picture", Pace::Slow, |image| with_a_household(image, delivers_damage)),
-    ("320x180_is_seen_in_the_page", Pace::Quick, |image| in_size(image, (320, 180))),
-    ("640x360_is_seen_in_the_page", Pace::Slow, |image| in_size(image, (640, 360))),
-    ("1280x720_is_seen_in_the_page", Pace::Slow, |image| in_size(image, (1280, 720))),
+    ("320x180_is_seen_in_the_page", Pace::Quick, &[], |ready| in_size(ready, (320, 180))),
+    ("640x360_is_seen_in_the_page", Pace::Slow, &[], |ready| in_size(ready, (640, 360))),
+    ("1280x720_is_seen_in_the_page", Pace::Slow, &[], |ready| in_size(ready, (1280, 720))),
 ];
 
 async fn unplugged_in_a_call(scene: Scene<Board>) -> Result<()> {
     let board = &scene.device;
     let call = talk(&scene).await?;
 
-    CAMERA.pull(board).await?;
+    board.layers.camera.unplug().await?;
     board.wait_until("the camera is missing", SOON, is_missing).await?;
     scene.page.wait_reason("camera_missing", SOON).await?;
     both_hear(&scene).await.context("without a camera")?;
 
-    CAMERA.push(board).await?;
+    board.layers.camera.plug().await?;
     board.wait_until("the camera works", SOON, works).await?;
     board.picture_moves(&scene.page, 5, SOON).await?;
     notice_ends(&scene, "camera_missing").await?;
@@ -48,9 +59,9 @@ async fn unplugged_in_a_call(scene: Scene<Board>) -> Result<()> {
 
 async fn unplugged_while_idle(scene: Scene<Board>) -> Result<()> {
     let board = &scene.device;
-    CAMERA.pull(board).await?;
+    board.layers.camera.unplug().await?;
     board.wait_until("the camera is missing", SOON, is_missing).await?;
-    CAMERA.push(board).await?;
+    board.layers.camera.plug().await?;
     board.wait_until("the camera works", SOON, works).await?;
     talk(&scene).await?;
     hang_up(scene).await
@@ -61,13 +72,13 @@ async fn stops_delivering(scene: Scene<Board>) -> Result<()> {
     let board = &scene.device;
     let call = talk(&scene).await?;
 
-    set_control(board, "Percentage of Dropped Buffers", 100).await?;
+    board.layers.camera.inject(CameraFault::Silent(true)).await?;
     let stalled = |status: &Status| matches!(&status.media.camera, Health::Missing { reason } if reason.contains("stopped delivering"));
     board.wait_until("the camera has stopped", SOON, stalled).await?;
     scene.page.wait_reason("camera_missing", SOON).await?;
     both_hear(&scene).await.context("without a picture")?;
 
-    set_control(board, "Percentage of Dropped Buffers", 0).await?;
+    board.layers.camera.inject(CameraFault::Silent(false)).await?;
     board.wait_until("the camera works", SOON, works).await?;
     board.picture_moves(&scene.page, 5, SOON).await?;
     notice_ends(&scene, "camera_missing").await?;
@@ -81,7 +92,7 @@ async fn fails(scene: Scene<Board>) -> Result<()> {
     let call = talk(&scene).await?;
     for _ in 0..2 {
         let opened = openings(board).await?;
-        set_control(board, "Inject Fatal Streaming Error", 1).await?;
+        board.layers.camera.inject(CameraFault::Broken).await?;
         board.wait_until("the camera has failed", SOON, is_missing).await?;
         board.wait_until("the camera works", SOON, works).await?;
         board.picture_moves(&scene.page, 5, SOON).await?;
@@ -98,7 +109,7 @@ async fn delivers_damage(scene: Scene<Board>) -> Result<()> {
     talk(&scene).await?;
     let before = board.status().await?.video.dropped;
     for _ in 0..5 {
-        set_control(board, "Inject V4L2_BUF_FLAG_ERROR", 1).await?;
+        board.layers.camera.inject(CameraFault::DamagedFrame).await?;
     }
     let dropped = board.wait_until("damaged frames are counted", SOON, |status| status.video.dropped >= before + 3);
     let status = dropped.await?;
@@ -107,11 +118,10 @@ async fn delivers_damage(scene: Scene<Board>) -> Result<()> {
     hang_up(scene).await
 }
 
-fn in_size(image: &hil_tests::virtual_board::Image, (width, height): (u32, u32)) {
-    on_a_board(image, CASE, async |case, machine| {
-        let mut scene = with_page(case, machine).await?;
-        let change = format!("s/^size = .*/size = \"{width}x{height}\"/");
-        scene.device.configure(&change).await?;
+fn in_size(ready: &Ready, (width, height): (u32, u32)) {
+    on_a_device(ready, CASE, async |case, board| {
+        let mut scene = with_page(case, board).await?;
+        scene.device.configure(|config| config.with("video.size", format!("{width}x{height}"))).await?;
         scene.page.wait_online(SOON).await?;
         let board = &scene.device;
         board.wait_until("the station sees the page", SOON, |status| status.companion.clients > 0).await?;
@@ -141,28 +151,4 @@ fn works(status: &Status) -> bool {
 /// How often the daemon has opened the camera.
 async fn openings(board: &Board) -> Result<usize> {
     Ok(board.log().await?.matches("camera opened").count())
-}
-
-/// Sets a control of the camera by the name that the driver gives it. `v4l2-ctl` brings half of a desktop with it; Perl is
-/// part of every Debian.
-async fn set_control(board: &Board, name: &str, value: i32) -> Result<()> {
-    let script = r#"
-my ($name, $value) = @ARGV;
-open(my $camera, '+<', '/dev/video0') or die "opening: $!";
-my $id = 0;
-while (1) {
-  # VIDIOC_QUERYCTRL with V4L2_CTRL_FLAG_NEXT_CTRL
-  my $query = pack('L', $id | 0x80000000) . "\0" x 64;
-  ioctl($camera, 0xc0445624, $query) or die "there is no control called $name";
-  ($id, my $type, my $found) = unpack('L L Z32', $query);
-  last if $found eq $name;
-}
-# VIDIOC_S_CTRL
-my $set = pack('L l', $id, $value);
-ioctl($camera, 0xc008561c, $set) or die "setting: $!";
-"#;
-    let command = ["perl", "-e", script, name, &value.to_string()];
-    let ran = board.inside().run(&command, SOON).await?;
-    ensure!(ran.code == Some(0), "the camera's control {name}: {}", ran.stderr);
-    Ok(())
 }

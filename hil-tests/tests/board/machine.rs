@@ -5,22 +5,20 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use doorway_proto::state::Activity;
 use hil_tests::browser::{MICROPHONE_HZ, View};
+use hil_tests::device::layers::Ability;
 use hil_tests::device::{Board, Device};
 use hil_tests::scene::{Scene, station_hears};
 
-use crate::harness::{BoardCase, CASE, Pace, SOON, board, figure, on_a_board, with_page};
+use crate::harness::{BoardCase, CASE, Pace, SOON, figure, on_a_device, with_page};
 
 pub(crate) const CASES: &[BoardCase] = &[
-    ("a_clock_that_jumps_an_hour_both_ways_changes_nothing_of_a_call", Pace::Quick, |image| {
-        on_a_board(image, CASE, async |case, machine| {
-            let scene = with_page(case, machine).await?;
+    ("a_clock_that_jumps_an_hour_both_ways_changes_nothing_of_a_call", Pace::Quick, &[Ability::Clock], |ready| {
+        on_a_device(ready, CASE, async |case, board| {
+            let scene = with_page(case, board).await?;
             scene.ring().await?;
             scene.answer().await?;
             for forward in [true, false, false, true] {
-                let jig = scene.device.inside();
-                let (wall, _) = jig.clock().await?;
-                let hour = Duration::from_secs(3600);
-                jig.set_clock(if forward { wall + hour } else { wall - hour }).await?;
+                scene.device.layers.clock()?.jump(if forward { 3600 } else { -3600 }).await?;
                 scene.device.picture_moves(&scene.page, 5, SOON).await?;
                 station_hears(&scene.device, MICROPHONE_HZ, SOON).await?;
             }
@@ -29,9 +27,9 @@ pub(crate) const CASES: &[BoardCase] = &[
             scene.leave_nothing().await
         });
     }),
-    ("with_no_space_left_for_its_data_it_starts_rings_and_talks", Pace::Quick, |image| {
-        on_a_board(image, CASE, async |case, machine| {
-            let mut scene = with_page(case, machine).await?;
+    ("with_no_space_left_for_its_data_it_starts_rings_and_talks", Pace::Quick, &[Ability::Sacrifice], |ready| {
+        on_a_device(ready, CASE, async |case, board| {
+            let mut scene = with_page(case, board).await?;
             let full = "mount -t tmpfs -o size=64k tmpfs /var/lib/doorway; \
                  head -c 1M /dev/zero >/var/lib/doorway/full 2>/dev/null; \
                  mount -t tmpfs -o size=64k tmpfs /tmp; head -c 1M /dev/zero >/tmp/full 2>/dev/null; \
@@ -42,9 +40,9 @@ pub(crate) const CASES: &[BoardCase] = &[
             talk_and_leave(scene).await
         });
     }),
-    ("with_its_data_read_only_it_starts_rings_and_talks", Pace::Quick, |image| {
-        on_a_board(image, CASE, async |case, machine| {
-            let mut scene = with_page(case, machine).await?;
+    ("with_its_data_read_only_it_starts_rings_and_talks", Pace::Quick, &[Ability::Sacrifice], |ready| {
+        on_a_device(ready, CASE, async |case, board| {
+            let mut scene = with_page(case, board).await?;
             let read_only = "mount -t tmpfs -o mode=755 tmpfs /var/lib/doorway && chown doorway:doorway /var/lib/doorway && \
                  mount -o remount,ro /var/lib/doorway";
             scene.device.inside().sh(read_only).await?;
@@ -53,9 +51,9 @@ pub(crate) const CASES: &[BoardCase] = &[
             talk_and_leave(scene).await
         });
     }),
-    ("with_little_memory_left_it_rings_and_talks", Pace::Quick, |image| {
-        on_a_board(image, CASE, async |case, machine| {
-            let scene = with_page(case, machine).await?;
+    ("with_little_memory_left_it_rings_and_talks", Pace::Quick, &[Ability::Sacrifice], |ready| {
+        on_a_device(ready, CASE, async |case, board| {
+            let scene = with_page(case, board).await?;
             // All but 48 MB of what is free is taken, and cannot be given back.
             let take = "free=$(awk '/^MemAvailable/ {print $2}' /proc/meminfo); \
                  mount -t tmpfs -o size=100% tmpfs /mnt && head -c $(( (free - 49152) * 1024 )) /dev/zero >/mnt/taken";
@@ -63,9 +61,9 @@ pub(crate) const CASES: &[BoardCase] = &[
             talk_and_leave(scene).await
         });
     }),
-    ("with_both_processors_busy_it_rings_and_talks", Pace::Quick, |image| {
-        on_a_board(image, CASE, async |case, machine| {
-            let scene = with_page(case, machine).await?;
+    ("with_both_processors_busy_it_rings_and_talks", Pace::Quick, &[Ability::Sacrifice], |ready| {
+        on_a_device(ready, CASE, async |case, board| {
+            let scene = with_page(case, board).await?;
             scene
                 .device
                 .inside()
@@ -74,37 +72,41 @@ pub(crate) const CASES: &[BoardCase] = &[
             talk_and_leave(scene).await
         });
     }),
-    ("a_daemon_that_is_killed_is_able_to_ring_again_within_its_two_seconds", Pace::Quick, |image| {
-        on_a_board(image, CASE, async |_case, machine| {
-            let mut board = board(machine).await?;
-            let pid = board.status().await?.pid;
-            let (_, killed) = board.inside().clock().await?;
-            board.inside().sh(&format!("kill -9 {pid}")).await?;
-            board.begin().await?;
-            let since_boot = async |property: &str| -> Result<Duration> {
-                let show = format!("systemctl show --value --property={property} doorwayd");
-                Ok(Duration::from_micros(board.inside().sh(&show).await?.trim().parse()?))
-            };
-            let started = since_boot("ExecMainStartTimestampMonotonic").await?;
-            let ready = since_boot("ActiveEnterTimestampMonotonic").await?;
-            let (waited, took) = (started.saturating_sub(killed), ready - started);
-            figure("killed to restarted, by the service manager", waited.as_secs_f64(), "s");
-            figure("start of the daemon to able to ring", took.as_secs_f64(), "s");
-            ensure!(took < Duration::from_secs(2), "able to ring {took:?} after its start");
-            board.press().await?;
-            board.wait_for(Activity::Ringing, SOON).await.context("after the restart")?;
-            Ok(())
-        });
-    }),
-    ("pages_and_daemon_find_each_other_in_any_order", Pace::Quick, |image| {
-        on_a_board(image, CASE, async |case, machine| {
-            let mut scene = with_page(case, machine).await?;
+    (
+        "a_daemon_that_is_killed_is_able_to_ring_again_within_its_two_seconds",
+        Pace::Quick,
+        &[Ability::ServiceManager],
+        |ready| {
+            on_a_device(ready, CASE, async |_case, mut board| {
+                let pid = board.status().await?.pid;
+                let (_, killed) = board.inside().clock().await?;
+                board.inside().sh(&format!("kill -9 {pid}")).await?;
+                board.begin().await?;
+                let since_boot = async |property: &str| -> Result<Duration> {
+                    let show = format!("systemctl show --value --property={property} doorwayd");
+                    Ok(Duration::from_micros(board.inside().sh(&show).await?.trim().parse()?))
+                };
+                let started = since_boot("ExecMainStartTimestampMonotonic").await?;
+                let ready = since_boot("ActiveEnterTimestampMonotonic").await?;
+                let (waited, took) = (started.saturating_sub(killed), ready - started);
+                figure("killed to restarted, by the service manager", waited.as_secs_f64(), "s");
+                figure("start of the daemon to able to ring", took.as_secs_f64(), "s");
+                ensure!(took < Duration::from_secs(2), "able to ring {took:?} after its start");
+                board.press().await?;
+                board.wait_for(Activity::Ringing, SOON).await.context("after the restart")?;
+                Ok(())
+            });
+        },
+    ),
+    ("pages_and_daemon_find_each_other_in_any_order", Pace::Quick, &[], |ready| {
+        on_a_device(ready, CASE, async |case, board| {
+            let mut scene = with_page(case, board).await?;
             // The page is there first, then the daemon with its companion comes, twice.
             for _ in 0..2 {
-                scene.device.inside().sh("systemctl stop doorwayd").await?;
+                scene.device.layers.service.stop().await?;
                 let offline = "return document.body.dataset.link !== 'online'";
                 scene.page.wait_for("the page notices", SOON, offline).await?;
-                scene.device.inside().sh("systemctl start doorwayd").await?;
+                scene.device.layers.service.start().await?;
                 scene.device.begin().await?;
                 scene.page.wait_online(SOON).await?;
                 scene.ring().await?;

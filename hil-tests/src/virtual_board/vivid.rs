@@ -1,0 +1,78 @@
+//! The kernel's virtual camera, which can be told to fail.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use async_trait::async_trait;
+
+use super::layers::{bind, unbind};
+use crate::browser::Page;
+use crate::device::layers::{Camera, CameraFault};
+use crate::jig::Jig;
+
+/// Its platform driver, and the camera there.
+const CAMERA: (&str, &str) = ("vivid", "vivid.0");
+/// How long a control may take to be set.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Sets a control of the camera by the name that the driver gives it. `v4l2-ctl` brings half of a desktop with it; Perl is
+/// part of every Debian.
+const SET_CONTROL: &str = r#"
+my ($name, $value) = @ARGV;
+open(my $camera, '+<', '/dev/video0') or die "opening: $!";
+my $id = 0;
+while (1) {
+  # VIDIOC_QUERYCTRL with V4L2_CTRL_FLAG_NEXT_CTRL
+  my $query = pack('L', $id | 0x80000000) . "\0" x 64;
+  ioctl($camera, 0xc0445624, $query) or die "there is no control called $name";
+  ($id, my $type, my $found) = unpack('L L Z32', $query);
+  last if $found eq $name;
+}
+# VIDIOC_S_CTRL
+my $set = pack('L l', $id, $value);
+ioctl($camera, 0xc008561c, $set) or die "setting: $!";
+"#;
+
+/// The camera of the board that the agent is on.
+#[derive(Debug)]
+pub(super) struct Vivid {
+    jig: Jig,
+}
+
+impl Vivid {
+    pub(super) fn new(jig: Jig) -> Self {
+        Self { jig }
+    }
+
+    async fn set_control(&self, name: &str, value: i32) -> Result<()> {
+        let command = ["perl", "-e", SET_CONTROL, name, &value.to_string()];
+        let ran = self.jig.run(&command, PATIENCE).await?;
+        ensure!(ran.code == Some(0), "the camera's control {name}: {}", ran.stderr);
+        Ok(())
+    }
+}
+
+#[async_trait(?Send)]
+impl Camera for Vivid {
+    async fn seen_in(&self, page: &Page, count: usize, within: Duration) -> Result<()> {
+        page.bars_move(count, within).await
+    }
+
+    async fn unplug(&self) -> Result<()> {
+        unbind(&self.jig, CAMERA).await
+    }
+
+    async fn plug(&self) -> Result<()> {
+        bind(&self.jig, CAMERA).await
+    }
+
+    async fn inject(&self, fault: CameraFault) -> Result<()> {
+        match fault {
+            CameraFault::Silent(silent) => {
+                self.set_control("Percentage of Dropped Buffers", if silent { 100 } else { 0 }).await
+            }
+            CameraFault::Broken => self.set_control("Inject Fatal Streaming Error", 1).await,
+            CameraFault::DamagedFrame => self.set_control("Inject V4L2_BUF_FLAG_ERROR", 1).await,
+        }
+    }
+}
