@@ -6,7 +6,8 @@
 //! `doorway-proto`.
 //!
 //! - [`case`]: the frame around every case: one at a time, a folder of its own, logs and screenshots when it fails.
-//! - [`device`]: the kinds of device. So far one, `simulated`: the daemon as a process on this machine.
+//! - [`device`]: the kinds of device, and the layers that they are made of.
+//! - [`virtual_board`]: a whole device in QEMU, in a network of its own, see [`lab`].
 //! - [`jig`]: hands, eyes and ears on another computer: contacts, lines, files, programs, clocks.
 //! - [`browser`]: Chromium, its page and what is measured inside it.
 //! - [`scene`]: the openings that most cases begin with.
