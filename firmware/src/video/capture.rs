@@ -96,7 +96,8 @@ impl V4l2Camera {
         let mut stream =
             Stream::with_buffers(device, Type::VideoCapture, BUFFERS).map_err(failed("mapping its buffers"))?;
         start(&mut stream).map_err(failed("starting it"))?;
-        tracing::info!(camera = name, ?choice, "camera opened");
+        let Choice { pixels, width, height, rate, .. } = choice;
+        tracing::info!(camera = name, format = pixels.code(), width, height, rate, "camera opened");
         Ok(Self { path: name, controls, stream, choice, layout, jpeg })
     }
 

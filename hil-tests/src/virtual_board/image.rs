@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest as _, Sha256};
@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::{VirtualBoard, qemu};
 use crate::case::{Case, block_on};
 use crate::device::Status;
+use crate::jig::Jig;
 use crate::wait::{Look, until};
 use crate::{lab, tools};
 
@@ -154,9 +155,23 @@ async fn make_able_to_ring(board: &VirtualBoard) -> Result<()> {
         Ok(Look::when(status.companion.connected, (), text))
     })
     .await?;
+    let rate = clock_rate(jig).await?;
+    ensure!((rate - 1.0).abs() < 0.005, "the board's clock goes at {rate:.3} of ours");
     // What is in memory only would not survive a power cut.
     jig.sh("sync").await?;
     Ok(())
+}
+
+/// How fast the board's clock goes, of ours.
+async fn clock_rate(jig: &Jig) -> Result<f64> {
+    let mut looks = Vec::new();
+    for _ in 0..2 {
+        let (before, (_, theirs), after) = (Instant::now(), jig.clock().await?, Instant::now());
+        looks.push((before + (after - before) / 2, theirs));
+        tokio::time::sleep(Duration::from_secs(3)).await;
+    }
+    let (ours, theirs) = (looks[1].0 - looks[0].0, looks[1].1 - looks[0].1);
+    Ok(theirs.as_secs_f64() / ours.as_secs_f64())
 }
 
 /// The drive with what changes from build to build, and its key.

@@ -162,7 +162,7 @@ fn in_format(ready: &Ready, code: &'static str) {
         async |scene| {
             let log = scene.device.log().await?;
             let opened = log.lines().rfind(|line| line.contains("camera opened")).context("no camera was opened")?;
-            ensure!(opened.contains(code), "not in {code}: {opened}");
+            ensure!(opened.contains(&format!("format=\"{code}\"")), "not in {code}: {opened}");
             Ok(())
         },
     );
