@@ -6,7 +6,7 @@
 //! `doorway-proto`.
 //!
 //! - [`case`]: the frame around every case: one at a time, a folder of its own, logs and screenshots when it fails.
-//! - [`device`]: the kinds of device. So far one, `simulated`: the daemon as a process on this machine.
+//! - [`device`]: the kinds of device, in layers. [`virtual_board`] and [`bench`] are two of them.
 //! - [`jig`]: hands, eyes and ears on another computer: contacts, lines, files, programs, clocks.
 //! - [`browser`]: Chromium, its page and what is measured inside it.
 //! - [`scene`]: the openings that most cases begin with.
@@ -16,6 +16,7 @@
 //!
 //! A missing tool is an error that names its remedy, never a pass.
 
+pub mod bench;
 pub mod browser;
 pub mod case;
 pub mod device;
