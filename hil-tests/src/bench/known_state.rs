@@ -3,16 +3,22 @@
 //! A virtual board is thrown away after a case. What a bench's cases did has to be undone, one by one; only a device that may be
 //! sacrificed is started anew as well.
 
-use anyhow::{Context, Result, ensure};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
 
 use super::clock::BenchClock;
 use super::description::BenchDescription;
 use crate::device::by_agent::{CONFIG, Systemd};
 use crate::device::layers::Service as _;
 use crate::jig::Jig;
+use crate::wait::{Look, until};
 
 /// Where the cases' board description is, if they have one.
 pub(super) const BOARD: &str = "/etc/doorway/bench-board.toml";
+
+/// How long cameras and cards take from their plug to their device files.
+const SETTLED: Duration = Duration::from_secs(20);
 
 /// Where the device's own configuration is kept meanwhile. It outlives a run that is killed, and starts of the device.
 fn own_config() -> String {
@@ -50,8 +56,12 @@ pub(super) async fn start_daemon(device: &Jig, config: &str, board: Option<&str>
     service.set_config(config).await?;
     // Its copy was only for the way.
     device.sh("rm -f /run/doorway.toml").await?;
-    let checked = device.run(&["doorwayd", "check-config", CONFIG], std::time::Duration::from_secs(20)).await?;
-    ensure!(checked.code == Some(0), "bench.config: {}{}", checked.stdout, checked.stderr);
+    // What was plugged in a moment ago is found by and by.
+    until("the daemon takes bench.config", SETTLED, async || {
+        let checked = device.run(&["doorwayd", "check-config", CONFIG], SETTLED).await?;
+        Ok(Look::when(checked.code == Some(0), (), format!("{}{}", checked.stdout, checked.stderr)))
+    })
+    .await?;
     // A case may take the power away.
     device.sh("sync").await?;
     service.start().await

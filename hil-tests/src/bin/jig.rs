@@ -20,11 +20,12 @@ fn main() -> Result<()> {
     if port == "colours" {
         return colours::show(Path::new(&arguments.next().context("jig colours FRAMEBUFFER")?));
     }
+    // Opened once: a port that is closed forgets what was sent to it meanwhile.
+    let file = File::options().read(true).write(true).open(&port).with_context(|| format!("opening {port}"))?;
     loop {
-        let file = File::options().read(true).write(true).open(&port).with_context(|| format!("opening {port}"))?;
-        let writing = file.try_clone().context("duplicating the port's handle")?;
+        let handle = || file.try_clone().context("duplicating the port's handle");
         // It reads as ended while nobody is connected at the other end.
-        serve(BufReader::new(file), writing)?;
+        serve(BufReader::new(handle()?), handle()?)?;
         std::thread::sleep(Duration::from_millis(20));
     }
 }
