@@ -200,3 +200,106 @@ impl Bench {
         self.description.power.as_ref().map(|power| power as &dyn Power)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../devices/pi4-bench.toml");
+
+    #[derive(Debug, Deserialize)]
+    struct File {
+        bench: BenchDescription,
+    }
+
+    fn bench(text: &str) -> Result<Bench> {
+        let file: File = toml::from_str(text)?;
+        Bench::new(file.bench, &Path::new(env!("CARGO_MANIFEST_DIR")).join("devices"))
+    }
+
+    /// The example with one of its texts changed.
+    fn changed(from: &str, to: &str) -> Result<Bench> {
+        assert!(EXAMPLE.contains(from), "the example has no {from}");
+        bench(&EXAMPLE.replacen(from, to, 1))
+    }
+
+    /// The example without the tables and keys that may be left out.
+    fn smallest() -> String {
+        let text = EXAMPLE.split("[bench.power]").next().unwrap();
+        let optional = ["plug", "sacrifice", "watchdog"];
+        let key = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
+        text.lines().filter(|line| !optional.contains(&&*key(line))).map(|line| format!("{line}\n")).collect()
+    }
+
+    const ALL: [Ability; 12] = [
+        Ability::PowerCut,
+        Ability::ServiceManager,
+        Ability::Sacrifice,
+        Ability::Watchdog,
+        Ability::Cable,
+        Ability::Loss,
+        Ability::NewAddress,
+        Ability::Clock,
+        Ability::CameraPlug,
+        Ability::CameraFaults,
+        Ability::CameraFormats,
+        Ability::SoundCardPlug,
+    ];
+
+    #[test]
+    fn the_example_can_do_all_that_a_real_camera_lets_it() {
+        let bench = bench(EXAMPLE).unwrap();
+        let lacking: Vec<_> = ALL.into_iter().filter(|ability| bench.lacks(*ability).is_some()).collect();
+        assert_eq!(lacking, [Ability::CameraFaults, Ability::CameraFormats]);
+        assert_eq!(bench.config.text("board.description"), Some(known_state::BOARD));
+        assert_eq!(bench.local_port, 9480);
+    }
+
+    #[test]
+    fn what_a_description_leaves_out_is_lacking_with_its_name() {
+        let bench = bench(&smallest()).unwrap();
+        let reasons: Vec<_> = ALL.into_iter().filter_map(|ability| bench.lacks(ability)).collect();
+        for name in
+            ["power", "sacrifice", "watchdog", "network.cable", "network.addresses", "camera.plug", "sound.plug"]
+        {
+            assert!(
+                reasons.iter().any(|reason| reason.ends_with(&format!("no bench.{name}"))),
+                "{name} in {reasons:?}"
+            );
+        }
+        assert_eq!(reasons.len(), 10);
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_line() {
+        let line = |from: &str| EXAMPLE[..EXAMPLE.find(from).unwrap()].matches('\n').count() + 1;
+        for (from, to, word) in [
+            ("sacrifice = true", "sacrifize = true", "sacrifize"),
+            ("page = \"http://192.168.77.2:8080\"", "page = \"192.168.77.2\"", "is not like http://"),
+            ("plug = { usb_port", "plug = { usb", "usb_port"),
+            ("off = [", "off = [] # [", "at least a program"),
+            ("bias = \"pull-down\"", "bias = \"down\"", "pull-down"),
+            ("cable = { interface", "cable = { card", "card"),
+            ("secret = { env", "secret = { environment", "environment"),
+        ] {
+            let error = format!("{:#}", changed(from, to).unwrap_err());
+            let place = format!("line {},", line(from));
+            assert!(error.contains(&place) && error.contains(word), "{place} {word}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let error = format!("{:#}", changed("pi4-bench.board.toml", "no-such-board.toml").unwrap_err());
+        assert!(error.contains("no-such-board.toml"), "{error}");
+    }
+
+    #[test]
+    fn an_installation_that_fails_is_told() {
+        let bench = changed("install = [[\"scp\"", "install = [[\"false\"").unwrap();
+        let error = block_on(bench.description.install[0].run("bench.install")).unwrap_err().to_string();
+        assert!(error.contains("bench.install") && error.contains("false"), "{error}");
+    }
+}

@@ -113,3 +113,32 @@ impl Network for BenchNetwork {
         Ok(other.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::case::block_on;
+
+    #[test]
+    fn a_cable_is_pulled_by_commands() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let note = |word: &str| format!("{word} = ['sh', '-c', 'echo {word} >>{}']", log.display());
+        let text = format!("interface = 'eth0'\n[cable.commands]\n{}\n{}", note("unplug"), note("plug"));
+        let plan: NetworkPlan = toml::from_str(&text).unwrap();
+        block_on(async {
+            plan.cable.as_ref().unwrap().set(false).await.unwrap();
+            plan.plug_in().await.unwrap();
+        });
+        assert_eq!(fs::read_to_string(log).unwrap(), "unplug\nplug\n");
+    }
+
+    #[test]
+    fn an_interface_that_is_not_there_is_named() {
+        let cable: Cable = toml::from_str("interface = 'no-such-card'").unwrap();
+        let error = block_on(cable.set(false)).unwrap_err().to_string();
+        assert!(error.contains("bench.network.cable") && error.contains("no-such-card"), "{error}");
+    }
+}

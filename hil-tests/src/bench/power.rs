@@ -36,3 +36,28 @@ impl Power for Mains {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::case::block_on;
+
+    #[test]
+    fn each_switch_has_its_command_and_a_reset_without_one_takes_the_power() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let note = |word: &str| format!("{word} = ['sh', '-c', 'echo {word} >>{}']\n", log.display());
+        let [on, off, reset] = ["on", "off", "reset"].map(note);
+        let with_button: Mains = toml::from_str(&format!("{on}{off}{reset}")).unwrap();
+        let without: Mains = toml::from_str(&format!("{on}{off}")).unwrap();
+        block_on(async {
+            with_button.give().await.unwrap();
+            with_button.cut().await.unwrap();
+            with_button.reset().await.unwrap();
+            without.reset().await.unwrap();
+        });
+        assert_eq!(fs::read_to_string(log).unwrap(), "on\noff\nreset\noff\non\n");
+    }
+}

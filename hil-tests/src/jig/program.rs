@@ -128,6 +128,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::VERSION;
     use super::*;
     use crate::case::block_on;
 
@@ -137,6 +138,23 @@ mod tests {
             let program = AgentProgram::start(&["sh", "-c", "echo no route to host >&2; exit 255"]).unwrap();
             let error = program.reach(Duration::from_secs(1)).await.unwrap_err().to_string();
             assert!(error.contains("no route to host") && error.contains("by hand"), "{error}");
+        });
+    }
+
+    #[test]
+    fn a_program_that_was_killed_is_started_again_and_its_agent_goes_on() {
+        block_on(async {
+            let agent = format!(
+                "n=0; while read line; do n=$((n + 1)); \
+                 echo \"{{\\\"id\\\":$n,\\\"what\\\":{{\\\"tell\\\":\\\"hello\\\",\\\"version\\\":{VERSION}}}}}\"; done"
+            );
+            let program = AgentProgram::start(&["sh", "-c", &agent]).unwrap();
+            let jig = program.jig().clone();
+            program.reach(Duration::from_secs(5)).await.unwrap();
+            lock(&program.running).child.start_kill().unwrap();
+            while jig.answers().await.unwrap() {}
+            program.reach(Duration::from_secs(5)).await.unwrap();
+            assert!(jig.answers().await.unwrap(), "the clone did not go on");
         });
     }
 
