@@ -56,6 +56,7 @@ HIL := --workspace --locked --features doorway-hil-tests/device
 simulated:
 	cargo build $(HIL)
 	cargo test $(HIL) $(addprefix --test ,$(CASES)) -- --test-threads=1
+	HIL_QUICK=1 HIL_DEVICE=devices/simulated.toml cargo test $(HIL) --test board
 
 # The quick half; what takes longer is in `make hil`. Needs root for a network of its own, and is ignored without.
 board:

@@ -25,7 +25,7 @@ use crate::net::{PeerSocket, interface_names};
 use crate::peer::PeerFactory;
 use crate::priority;
 use crate::station::{Inbox, Parts, Peers, Station};
-use crate::video::VideoSource;
+use crate::video::{V4l2Source, VideoSource};
 
 /// Edges and questions that wait for the loop.
 const EDGES: usize = 1024;
@@ -132,7 +132,7 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
 fn missing(config: &Config) -> Vec<Misfit> {
     let mut missing = Vec::new();
     match &config.video.source {
-        VideoSource::V4l2 { device: Some(device), .. } if !device.exists() => missing.push(Misfit {
+        VideoSource::V4l2(V4l2Source { device: Some(device), .. }) if !device.exists() => missing.push(Misfit {
             named: Named::Camera,
             message: format!("there is no camera {}", device.display()),
             remedy: "connect it, or take one that `doorwayd probe` lists".into(),
@@ -142,7 +142,7 @@ fn missing(config: &Config) -> Vec<Misfit> {
             message: format!("there is no file {}", path.display()),
             remedy: "name a file with H.264 in Annex B".into(),
         }),
-        VideoSource::V4l2 { .. }
+        VideoSource::V4l2(_)
         | VideoSource::Recording { .. }
         | VideoSource::Libcamera
         | VideoSource::Test

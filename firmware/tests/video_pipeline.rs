@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use doorwayd::video::annexb::{NalKind, access_units, is_keyframe, nal_units};
 use doorwayd::video::sps::Sps;
 use doorwayd::video::{
-    AccessUnit, CameraHealth, EncoderChoice, EncoderKind, H264_PROFILE_LEVEL_ID, Recording, Video, VideoEvent,
-    VideoSettings, VideoSource, live_pipelines, read_clock, warm_up,
+    AccessUnit, CameraHealth, EncoderChoice, EncoderKind, H264_PROFILE_LEVEL_ID, Recording, V4l2Source, Video,
+    VideoEvent, VideoSettings, VideoSource, live_pipelines, read_clock, warm_up,
 };
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -229,7 +229,7 @@ fn a_full_queue_resumes_with_a_keyframe() {
 fn a_missing_camera_is_told_and_a_card_keeps_the_call_alive() {
     let _guard = together();
     let device = PathBuf::from("/dev/no-such-camera");
-    let source = VideoSource::V4l2 { device: Some(device), controls: Vec::new() };
+    let source = VideoSource::V4l2(V4l2Source { device: Some(device), ..V4l2Source::default() });
     let mut watched = Watched::start(VideoSettings { source, ..test_picture(320, 180, 30) });
     match watched.next_health() {
         CameraHealth::Missing { reason } => {
@@ -355,7 +355,7 @@ fn timing_is_printed() {
 #[test]
 #[ignore = "needs a V4L2 camera: run on a machine with /dev/video0"]
 fn a_v4l2_camera_delivers_decodable_pictures() {
-    let source = VideoSource::V4l2 { device: None, controls: Vec::new() };
+    let source = VideoSource::V4l2(V4l2Source::default());
     let mut watched = Watched::start(VideoSettings { source, ..test_picture(640, 360, 15) });
     assert_eq!(watched.next_health(), CameraHealth::Working);
     let units = watched.units(30);

@@ -6,7 +6,9 @@
 //! `doorway-proto`.
 //!
 //! - [`case`]: the frame around every case: one at a time, a folder of its own, logs and screenshots when it fails.
-//! - [`device`]: the kinds of device, in layers. [`virtual_board`] and [`bench`] are two of them.
+//! - [`device`]: the kinds of device, and the layers that they are made of.
+//! - [`virtual_board`]: a whole device in QEMU, in a network of its own, see [`lab`].
+//! - [`bench`]: a real device, and what is wired around it.
 //! - [`jig`]: hands, eyes and ears on another computer: contacts, lines, files, programs, clocks.
 //! - [`browser`]: Chromium, its page and what is measured inside it.
 //! - [`scene`]: the openings that most cases begin with.

@@ -24,7 +24,7 @@ fn a_call_goes_on_while_the_companion_is_restarted_and_the_next_one_works() {
         scene.page.picture_moves(30, SOON).await?;
         scene.page.hears(STATION_HZ, SOON).await?;
         scene.page.wait_view(View::InCall, SOON).await?;
-        companion.start_again().await?;
+        companion.serve().await?;
         scene
             .device
             .wait_until("the station is back", Duration::from_secs(15), |status| status.companion.connected)
@@ -84,7 +84,7 @@ fn a_call_is_hung_up_while_the_companion_is_away() {
         scene.device.wait_until("the station notices", SOON, |status| !status.companion.connected).await?;
         scene.page.click("#hang-up").await?;
         scene.device.wait_for(Activity::Idle, SOON).await?;
-        companion.start_again().await?;
+        companion.serve().await?;
         scene.page.wait_online(Duration::from_secs(15)).await?;
         scene
             .device

@@ -14,7 +14,7 @@ use toml::Spanned;
 
 use crate::net::ImpairmentSettings;
 use crate::sound::{SoundSettings, SoundSource};
-use crate::video::{EncoderChoice, EncoderKind, VideoSettings, VideoSource, is_known_control};
+use crate::video::{EncoderChoice, EncoderKind, Pixels, V4l2Source, VideoSettings, VideoSource, is_known_control};
 
 mod error;
 mod raw;
@@ -325,10 +325,11 @@ impl Check<'_> {
 
     fn video(&self, raw: raw::Video) -> Checked<VideoSettings> {
         let source = match raw.source {
-            raw::VideoSource::V4l2 => VideoSource::V4l2 {
+            raw::VideoSource::V4l2 => VideoSource::V4l2(V4l2Source {
                 device: raw.device.map(Spanned::into_inner),
+                format: raw.format.map(|format| self.format(&format)).transpose()?.flatten(),
                 controls: self.controls(raw.controls)?,
-            },
+            }),
             raw::VideoSource::Libcamera => VideoSource::Libcamera,
             raw::VideoSource::Test => VideoSource::Test,
             raw::VideoSource::None => VideoSource::None,
@@ -381,6 +382,18 @@ impl Check<'_> {
             }
         };
         Ok(VideoSettings { source, size, rate, encoder, max_bitrate_bps })
+    }
+
+    fn format(&self, raw: &Spanned<String>) -> Checked<Option<Pixels>> {
+        let name = raw.get_ref();
+        if name == "auto" {
+            return Ok(None);
+        }
+        let pixels = Pixels::from_code(name).ok_or_else(|| {
+            let remedy = format!("take \"auto\", or one of \"{}\"", Pixels::ALL.map(Pixels::code).join("\", \""));
+            self.wrong(raw, format!("no camera format is named {name}"), &remedy)
+        })?;
+        Ok(Some(pixels))
     }
 
     fn controls(&self, raw: BTreeMap<Spanned<String>, i64>) -> Checked<Vec<(String, i64)>> {
@@ -550,6 +563,7 @@ mod tests {
             ("[companion]\nlisten = \"0.0.0.0:8080\"\n", "doorway.toml:2:10: 0.0.0.0:8080 can be reached"),
             ("[local]\nlisten = \"0.0.0.0:9480\"\n", "doorway.toml:2:10: [local] listen is no loopback"),
             ("[video]\nencoder = \"x265enc\"\n", "doorway.toml:2:11: no encoder is named x265enc"),
+            ("[video]\nformat = \"RGB3\"\n", "doorway.toml:2:10: no camera format is named RGB3"),
             ("[video]\nsource = \"recording\"\n", "doorway.toml: video.source is \"recording\""),
             ("x = [\n", "doorway.toml:"),
         ];

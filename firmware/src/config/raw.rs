@@ -81,6 +81,7 @@ pub(super) enum VideoSource {
 pub(super) struct Video {
     pub(super) source: VideoSource,
     pub(super) device: Option<Spanned<PathBuf>>,
+    pub(super) format: Option<Spanned<String>>,
     pub(super) controls: BTreeMap<Spanned<String>, i64>,
     pub(super) recording: Option<Spanned<PathBuf>>,
     pub(super) size: Option<Spanned<Size>>,

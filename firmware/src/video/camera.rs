@@ -38,6 +38,16 @@ pub enum CameraError {
         /// Its formats.
         offered: String,
     },
+    /// Not the format that was chosen for it.
+    #[error("the camera {device} offers no {}, only {offered}; take one of these, or format = \"auto\"", format.code())]
+    FormatNotOffered {
+        /// The device's path.
+        device: String,
+        /// The format of the configuration.
+        format: Pixels,
+        /// Its formats.
+        offered: String,
+    },
     /// Frames that hold fewer bytes than they should.
     #[error("the camera {device} delivers damaged frames; check its cable and power supply")]
     Damaged {
@@ -84,9 +94,8 @@ impl Camera {
     pub(super) fn open(settings: &VideoSettings, accept_h264: bool) -> Result<Option<Self>, CameraError> {
         match &settings.source {
             VideoSource::Test => Ok(Some(Self::Test(TestCamera::new(settings.size, settings.rate)))),
-            VideoSource::V4l2 { device, controls } => {
-                V4l2Camera::open(device.as_deref(), controls, settings, accept_h264)
-                    .map(|camera| Some(Self::V4l2(Box::new(camera))))
+            VideoSource::V4l2(source) => {
+                V4l2Camera::open(source, settings, accept_h264).map(|camera| Some(Self::V4l2(Box::new(camera))))
             }
             VideoSource::Libcamera => LibcameraCamera::open(settings).map(|camera| Some(Self::Libcamera(camera))),
             VideoSource::Recording { .. } | VideoSource::None => Ok(None),

@@ -19,12 +19,12 @@ use v4l::video::Capture;
 use v4l::video::capture::Parameters;
 use v4l::{Format, FourCC};
 
-use super::VideoSettings;
 use super::camera::{CameraError, Captured};
 use super::controls::Controls;
 use super::encoder::Frame;
 use super::jpeg::JpegDecoder;
 use super::negotiate::{self, Choice, FrameLayout, OfferedFormat, OfferedSize, Pixels};
+use super::{V4l2Source, VideoSettings};
 
 /// One buffer is being read, one is being filled, two bridge a busy moment.
 const BUFFERS: u32 = 4;
@@ -45,14 +45,9 @@ pub(super) struct V4l2Camera {
 }
 
 impl V4l2Camera {
-    pub(super) fn open(
-        wanted: Option<&Path>,
-        wanted_controls: &[(String, i64)],
-        settings: &VideoSettings,
-        accept_h264: bool,
-    ) -> Result<Self, CameraError> {
-        let path = match wanted {
-            Some(path) => path.to_owned(),
+    pub(super) fn open(source: &V4l2Source, settings: &VideoSettings, accept_h264: bool) -> Result<Self, CameraError> {
+        let path = match &source.device {
+            Some(path) => path.clone(),
             None => capture_devices().into_iter().next().ok_or(CameraError::NoneFound)?,
         };
         let name = path.display().to_string();
@@ -64,7 +59,14 @@ impl V4l2Camera {
         // A camera that cannot make a keyframe when asked would keep a new watcher waiting for seconds.
         let controls = Controls::of(device);
         let device = controls.device();
-        let offers = offers(device, settings.size);
+        let mut offers = offers(device, settings.size);
+        if let Some(format) = source.format {
+            let offered = list(&offers);
+            offers.retain(|offer| offer.pixels == Some(format));
+            if offers.is_empty() {
+                return Err(CameraError::FormatNotOffered { device: name, format, offered });
+            }
+        }
         let accept_h264 = accept_h264 && controls.can_force_keyframe();
         let Some(mut choice) = negotiate::choose(&offers, settings.size, settings.rate, accept_h264) else {
             return Err(CameraError::NoUsableFormat { device: name, offered: list(&offers) });
@@ -85,7 +87,7 @@ impl V4l2Camera {
                 tracing::debug!(camera = name, %error, "the camera keeps its own frame rate")
             }
         }
-        controls.apply(wanted_controls);
+        controls.apply(&source.controls);
         if choice.pixels == Pixels::H264 {
             controls.prepare_h264(settings.max_bitrate_bps);
         }
@@ -196,8 +198,8 @@ pub(super) fn offers(device: &Device, wanted: (u32, u32)) -> Vec<OfferedFormat> 
                     rates: rates(device, format.fourcc, width, height),
                 })
                 .collect();
-            let pixels = Pixels::from_fourcc(format.fourcc.repr);
-            OfferedFormat { fourcc: String::from_utf8_lossy(&format.fourcc.repr).into_owned(), pixels, sizes }
+            let fourcc = String::from_utf8_lossy(&format.fourcc.repr).into_owned();
+            OfferedFormat { pixels: Pixels::from_code(&fourcc), fourcc, sizes }
         })
         .collect()
 }
@@ -297,7 +299,8 @@ mod tests {
     #[test]
     fn a_missing_device_is_an_error_that_names_it() {
         let settings = VideoSettings { source: super::super::VideoSource::Test, ..VideoSettings::default() };
-        let error = V4l2Camera::open(Some(Path::new("/dev/no-such-camera")), &[], &settings, true).err();
+        let source = V4l2Source { device: Some("/dev/no-such-camera".into()), ..V4l2Source::default() };
+        let error = V4l2Camera::open(&source, &settings, true).err();
         assert!(error.is_some_and(|error| error.to_string().contains("/dev/no-such-camera")));
     }
 }

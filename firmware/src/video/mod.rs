@@ -47,6 +47,7 @@ pub use camera::CameraError;
 pub use controls::is_known_control;
 pub use encoder::EncoderKind;
 pub use gst::GstError;
+pub use negotiate::Pixels;
 pub use pattern::read_clock;
 pub use probe::probe;
 pub use recording::{Recording, RecordingError};
@@ -65,12 +66,7 @@ pub enum VideoSource {
     /// The built-in moving picture with the wall clock in it (see [`read_clock`]).
     Test,
     /// A camera behind V4L2.
-    V4l2 {
-        /// Its device; the first capture device by default.
-        device: Option<PathBuf>,
-        /// Controls to set when it is opened, by name (see [`is_known_control`]).
-        controls: Vec<(String, i64)>,
-    },
+    V4l2(V4l2Source),
     /// A CSI camera through libcamera.
     Libcamera,
     /// A recorded byte stream, played in a loop.
@@ -82,12 +78,23 @@ pub enum VideoSource {
     None,
 }
 
+/// A camera behind V4L2.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct V4l2Source {
+    /// Its device; the first capture device by default.
+    pub device: Option<PathBuf>,
+    /// The pixel format to take; the one that costs least by default.
+    pub format: Option<Pixels>,
+    /// Controls to set when it is opened, by name (see [`is_known_control`]).
+    pub controls: Vec<(String, i64)>,
+}
+
 impl VideoSource {
     /// Its name in the configuration.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Test => "test",
-            Self::V4l2 { .. } => "v4l2",
+            Self::V4l2(_) => "v4l2",
             Self::Libcamera => "libcamera",
             Self::Recording { .. } => "recording",
             Self::None => "none",
@@ -98,12 +105,12 @@ impl VideoSource {
 /// Why there can be no picture at the moment, as far as can be told without opening anything.
 pub fn absence(source: &VideoSource) -> Option<String> {
     match source {
-        VideoSource::V4l2 { device: Some(device), .. } => {
+        VideoSource::V4l2(V4l2Source { device: Some(device), .. }) => {
             let error = device.symlink_metadata().err()?;
             let device = device.display().to_string();
             Some(CameraError::Device { device, what: "looking for it", error }.to_string())
         }
-        VideoSource::V4l2 { device: None, .. } => {
+        VideoSource::V4l2(V4l2Source { device: None, .. }) => {
             capture::nodes().is_empty().then(|| CameraError::NoneFound.to_string())
         }
         VideoSource::Test | VideoSource::Libcamera | VideoSource::Recording { .. } | VideoSource::None => None,

@@ -21,17 +21,26 @@ pub enum Pixels {
 }
 
 impl Pixels {
-    /// From V4L2's four-character code.
-    pub fn from_fourcc(fourcc: [u8; 4]) -> Option<Self> {
-        match &fourcc {
-            b"H264" => Some(Self::H264),
-            b"NV12" => Some(Self::Nv12),
-            b"YU12" => Some(Self::I420),
-            b"YUYV" => Some(Self::Yuyv),
-            b"UYVY" => Some(Self::Uyvy),
-            b"MJPG" | b"JPEG" => Some(Self::Mjpeg),
-            _ => None,
+    /// All of them, the cheapest first.
+    pub const ALL: [Self; 6] = [Self::H264, Self::Nv12, Self::I420, Self::Yuyv, Self::Uyvy, Self::Mjpeg];
+
+    /// V4L2's four-character code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::H264 => "H264",
+            Self::Nv12 => "NV12",
+            Self::I420 => "YU12",
+            Self::Yuyv => "YUYV",
+            Self::Uyvy => "UYVY",
+            Self::Mjpeg => "MJPG",
         }
+    }
+
+    /// From V4L2's four-character code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        // Some drivers name whole pictures so.
+        let code = if code == "JPEG" { "MJPG" } else { code };
+        Self::ALL.into_iter().find(|pixels| pixels.code() == code)
     }
 
     /// What taking this format costs, in the unit of [`cost`]. JPEG must be decoded first; packed formats converted.
@@ -235,7 +244,7 @@ mod tests {
     fn format(fourcc: &str, sizes: &[(u32, u32, &[u32])]) -> OfferedFormat {
         OfferedFormat {
             fourcc: fourcc.to_owned(),
-            pixels: Pixels::from_fourcc(fourcc.as_bytes().try_into().expect("four characters")),
+            pixels: Pixels::from_code(fourcc),
             sizes: sizes
                 .iter()
                 .map(|&(width, height, rates)| OfferedSize { width, height, rates: rates.to_vec() })

@@ -29,7 +29,7 @@ pub(super) fn run(settings: VideoSettings, shared: &Shared, outlet: Arc<Outlet>)
     match &settings.source {
         VideoSource::None => outlet.tell_health(CameraHealth::Absent),
         VideoSource::Recording { path } => play(path, &settings, shared, &outlet),
-        VideoSource::Test | VideoSource::V4l2 { .. } | VideoSource::Libcamera => {
+        VideoSource::Test | VideoSource::V4l2(_) | VideoSource::Libcamera => {
             let open = |settings: &VideoSettings, accept_h264| Camera::open(settings, accept_h264);
             return Supervisor::new(settings, shared, outlet, Box::new(open)).run();
         }

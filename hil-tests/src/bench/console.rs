@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::process::Command;
-use std::rc::Rc;
 
 use anyhow::{Result, ensure};
 use async_trait::async_trait;
@@ -60,7 +59,7 @@ pub(super) struct Listener {
 }
 
 #[async_trait(?Send)]
-impl Console for Rc<Listener> {
+impl Console for Listener {
     async fn text(&self) -> Result<String> {
         let mut process = self.process.borrow_mut();
         let text = process.log();
@@ -87,8 +86,7 @@ mod tests {
     #[test]
     fn what_the_console_said_since_the_case_began_is_there() {
         let case = Case::new().unwrap();
-        let listener =
-            source("command = ['sh', '-c', 'echo Booting Linux; sleep 60']").listen(&case).map(Rc::new).unwrap();
+        let listener = source("command = ['sh', '-c', 'echo Booting Linux; sleep 60']").listen(&case).unwrap();
         let text = until("it has said something", SOON, async || {
             let text = listener.text().await?;
             Ok(Look::when(text.ends_with('\n'), text, "nothing"))
@@ -99,8 +97,7 @@ mod tests {
     #[test]
     fn a_port_that_is_not_there_is_told() {
         let case = Case::new().unwrap();
-        let listener =
-            source("port = { path = '/dev/no-such-port', baud = 115200 }").listen(&case).map(Rc::new).unwrap();
+        let listener = source("port = { path = '/dev/no-such-port', baud = 115200 }").listen(&case).unwrap();
         let error = until("it has failed", SOON, async || {
             let error = listener.text().await.err().map(|error| error.to_string());
             Ok(Look::when(error.is_some(), error, "it reads"))

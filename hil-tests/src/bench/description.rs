@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -115,11 +116,32 @@ impl Origin {
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The address of this computer in the network that leads there.
+    ///
+    /// # Errors
+    /// When nothing leads there.
+    pub(super) fn household(&self) -> Result<String> {
+        let authority = self.0.rsplit('/').next().unwrap_or_default();
+        let place = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:80") };
+        // Sends nothing: a connected UDP socket only asks for the route.
+        let socket = UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.connect(&*place).map(|()| socket));
+        let here = socket.and_then(|socket| socket.local_addr());
+        Ok(here.with_context(|| format!("bench.page: looking for the way to {place}"))?.ip().to_string())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_computer_is_known_by_the_way_to_the_page() {
+        let origin = |text: &str| Origin::try_from(text.to_owned());
+        assert_eq!(origin("http://127.0.0.1:8080").unwrap().household().unwrap(), "127.0.0.1");
+        assert_eq!(origin("https://127.0.0.1").unwrap().household().unwrap(), "127.0.0.1");
+        assert!(origin("http://127.0.0.1/page").is_err());
+    }
 
     #[test]
     fn a_secret_comes_from_a_file_or_from_the_environment() {

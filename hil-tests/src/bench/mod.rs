@@ -87,7 +87,7 @@ impl Bench {
         let cable = network.as_ref().and_then(|network| network.cable.as_ref());
         let addresses = network.as_ref().and_then(|network| network.addresses.as_ref());
         let (there, reason) = match ability {
-            Ability::ServiceManager | Ability::Clock => return None,
+            Ability::ServiceManager | Ability::Clock | Ability::SoundCard => return None,
             Ability::PowerCut => (power.is_some(), "nothing switches its power: no bench.power"),
             Ability::Sacrifice => (*sacrifice, "it is not to be harmed inside: no bench.sacrifice"),
             Ability::Watchdog => (*watchdog, "no watchdog of its kernel is armed: no bench.watchdog"),
@@ -150,14 +150,15 @@ impl Bench {
             camera: Box::new(camera),
             sound: Box::new(sound),
             power: description.power.clone().map(|power| Box::new(power) as Box<dyn Power>),
-            console: console.map(|console| Box::new(console) as Box<dyn Console>),
+            console: console.map(|console| console as Rc<dyn Console>),
             network: description.network.clone().map(|plan| {
                 let network: Box<dyn Network> = Box::new(BenchNetwork { plan, device: device.clone() });
                 network
             }),
             clock: Some(Box::new(BenchClock::new(device))),
         };
-        let place = Place { origin: description.page.as_str().to_owned(), secret, local_port: *local_port };
+        let origin = description.page.as_str().to_owned();
+        let place = Place { origin, secret, local_port: *local_port, household: description.page.household()? };
         Board::new(layers, place).await
     }
 
@@ -233,7 +234,7 @@ mod tests {
         text.lines().filter(|line| !optional.contains(&&*key(line))).map(|line| format!("{line}\n")).collect()
     }
 
-    const ALL: [Ability; 12] = [
+    const ALL: [Ability; 13] = [
         Ability::PowerCut,
         Ability::ServiceManager,
         Ability::Sacrifice,
@@ -245,6 +246,7 @@ mod tests {
         Ability::CameraPlug,
         Ability::CameraFaults,
         Ability::CameraFormats,
+        Ability::SoundCard,
         Ability::SoundCardPlug,
     ];
 

@@ -1,6 +1,6 @@
 //! A device that is made of layers: a virtual board, a real one on a bench, or a simulated one.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use doorway_proto::state::Activity;
@@ -25,6 +25,8 @@ pub struct Place {
     pub secret: String,
     /// The port of the local endpoint, on the device's loopback.
     pub local_port: u16,
+    /// The address under which the device reaches this machine.
+    pub household: String,
 }
 
 /// A device made of layers.
@@ -69,6 +71,11 @@ impl Board {
         &self.place.origin
     }
 
+    /// The address under which the device reaches this machine.
+    pub fn household(&self) -> &str {
+        &self.place.household
+    }
+
     /// Moves a button's contact: closed or open, and for how long.
     ///
     /// # Errors
@@ -95,9 +102,17 @@ impl Board {
     /// # Errors
     /// When it does not come back.
     pub async fn configure(&mut self, change: impl FnOnce(Config) -> Config) -> Result<()> {
-        let config = Config::parse(&self.layers.service.config().await?)?;
-        self.layers.service.set_config(&change(config).to_text()?).await?;
+        self.write_config(change).await?;
         self.restart().await
+    }
+
+    /// Changes the daemon's configuration, which counts from its next start on.
+    ///
+    /// # Errors
+    /// When it can't be read or written.
+    pub async fn write_config(&self, change: impl FnOnce(Config) -> Config) -> Result<()> {
+        let config = Config::parse(&self.layers.service.config().await?)?;
+        self.layers.service.set_config(&change(config).to_text()?).await
     }
 
     /// Restarts the daemon by its service manager and waits until it is able to ring.
@@ -108,6 +123,25 @@ impl Board {
         self.layers.service.stop().await?;
         self.layers.service.start().await?;
         self.begin().await
+    }
+
+    /// By how many milliseconds the device's wall clock is ahead of this machine's.
+    ///
+    /// # Errors
+    /// When it does not tell.
+    pub async fn clock_ahead(&self) -> Result<f64> {
+        let now_ms = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64() * 1000.0;
+        let mut best = (f64::MAX, 0.0);
+        for _ in 0..10 {
+            let asked = now_ms();
+            let (wall, _) = self.inside().clock().await?;
+            let told = now_ms();
+            // The shorter the way, the less is unknown of its two halves.
+            if told - asked < best.0 {
+                best = (told - asked, wall.as_secs_f64() * 1000.0 - (asked + told) / 2.0);
+            }
+        }
+        Ok(best.1)
     }
 
     /// Waits until the daemon is able to ring, and notes what it holds.

@@ -12,28 +12,40 @@ use crate::process::Process;
 use crate::tools;
 use crate::wait::{Look, until};
 
-/// A running `doorway-signaling`.
+/// What the companion's endpoints have to know where it can be reached from other computers.
+const SECRET: &str = "companion-of-the-tests";
+
+/// A `doorway-signaling`.
 #[derive(Debug)]
 pub struct Companion {
-    process: Process,
+    process: Option<Process>,
     listen: String,
+    /// What its endpoints have to know; empty on loopback.
+    secret: &'static str,
     log: PathBuf,
     more: Vec<String>,
 }
 
 impl Companion {
-    /// Starts it on a port of its own, with `more` arguments, and waits until it answers.
+    /// Starts it on a port of loopback's, with `more` arguments, and waits until it answers.
     ///
     /// # Errors
     /// When it does not.
     pub async fn start(case: &Case, more: &[&str]) -> Result<Self> {
-        let listen = format!("127.0.0.1:{}", free_port()?);
-        let log = case.fresh("companion", ".log");
-        let more: Vec<String> = more.iter().map(|&argument| argument.to_owned()).collect();
-        let process = spawn(&listen, &more, &log)?;
-        let mut companion = Self { process, listen, log, more };
-        companion.wait_until_ready().await?;
+        let mut companion = Self::prepare(case, "127.0.0.1")?;
+        companion.secret = "";
+        companion.more = more.iter().map(|&argument| argument.to_owned()).collect();
+        companion.serve().await?;
         Ok(companion)
+    }
+
+    /// One for other computers, at an address of this machine's. [`Companion::serve`] starts it.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub fn prepare(case: &Case, address: &str) -> Result<Self> {
+        let listen = format!("{address}:{}", free_port()?);
+        Ok(Self { process: None, listen, secret: SECRET, log: case.fresh("companion", ".log"), more: Vec::new() })
     }
 
     /// What a daemon's `companion.connect` wants.
@@ -41,9 +53,28 @@ impl Companion {
         format!("ws://{}/ws", self.listen)
     }
 
+    /// A daemon's table `companion`.
+    pub fn as_config(&self) -> toml::Table {
+        let keys = [("connect", self.socket()), ("secret", self.secret.to_owned())];
+        keys.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect()
+    }
+
+    /// Scheme, host and port of the page that it serves.
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.listen)
+    }
+
+    /// The address of the page, with the secret.
+    pub fn page(&self) -> String {
+        format!("{}/#secret={}", self.origin(), self.secret)
+    }
+
     /// The companion's process.
-    pub fn pid(&self) -> u32 {
-        self.process.pid()
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pid(&self) -> Result<u32> {
+        Ok(self.process.as_ref().context("the companion does not run")?.pid())
     }
 
     /// Stops it and expects a clean end.
@@ -51,23 +82,26 @@ impl Companion {
     /// # Errors
     /// When it does not end in time, or not with exit code 0.
     pub fn stop(&mut self) -> Result<()> {
-        let status = self.process.terminate(Duration::from_secs(5))?;
+        let process = self.process.as_mut().context("the companion does not run")?;
+        let status = process.terminate(Duration::from_secs(5))?;
         ensure!(status.success(), "the companion was asked to end and ended with {status}");
         Ok(())
     }
 
-    /// Starts it again on the same port.
+    /// Starts it, again or for the first time, and waits until it answers.
     ///
     /// # Errors
-    /// When it does not answer.
-    pub async fn start_again(&mut self) -> Result<()> {
-        self.process.kill()?;
-        self.process = spawn(&self.listen, &self.more, &self.log)?;
-        self.wait_until_ready().await
-    }
-
-    async fn wait_until_ready(&mut self) -> Result<()> {
-        let process = &mut self.process;
+    /// When it does not.
+    pub async fn serve(&mut self) -> Result<()> {
+        if let Some(process) = &mut self.process {
+            process.kill()?;
+        }
+        let mut command = Command::new(tools::doorway_signaling()?);
+        command.arg("--listen").arg(&self.listen).args(&self.more);
+        if !self.secret.is_empty() {
+            command.env("DOORWAY_SECRET", self.secret);
+        }
+        let process = self.process.insert(Process::start("doorway-signaling", command, &self.log)?);
         let url = format!("http://{}/healthz", self.listen);
         let http = reqwest::Client::builder().no_proxy().build().context("making the HTTP client")?;
         until("the companion answers", Duration::from_secs(10), async || {
@@ -79,10 +113,4 @@ impl Companion {
         })
         .await
     }
-}
-
-fn spawn(listen: &str, more: &[String], log: &std::path::Path) -> Result<Process> {
-    let mut command = Command::new(tools::doorway_signaling()?);
-    command.arg("--listen").arg(listen).args(more);
-    Process::start("doorway-signaling", command, log)
 }

@@ -28,7 +28,7 @@ pub struct Layers {
     /// Mains.
     pub power: Option<Box<dyn Power>>,
     /// The serial console.
-    pub console: Option<Box<dyn Console>>,
+    pub console: Option<Rc<dyn Console>>,
     /// The network between device and household.
     pub network: Option<Box<dyn Network>>,
     /// The wall clock.
@@ -42,14 +42,6 @@ impl Layers {
     /// When they are out of reach.
     pub fn power(&self) -> Result<&dyn Power> {
         self.power.as_deref().context("the device's power can't be switched")
-    }
-
-    /// The serial console.
-    ///
-    /// # Errors
-    /// When nobody listens there.
-    pub fn console(&self) -> Result<&dyn Console> {
-        self.console.as_deref().context("nobody listens to the device's console")
     }
 
     /// The network between device and household.
@@ -94,6 +86,8 @@ pub enum Ability {
     CameraFaults,
     /// Its camera offers every raw format.
     CameraFormats,
+    /// It has a sound card.
+    SoundCard,
     /// Its sound card is unplugged.
     SoundCardPlug,
 }
@@ -207,6 +201,8 @@ pub enum CameraFault {
     Broken,
     /// One frame has the driver's error flag.
     DamagedFrame,
+    /// Another program has left it in another format and size.
+    OtherFormat,
 }
 
 /// What the camera sees, and its plug.

@@ -103,7 +103,12 @@ impl Simulated {
     pub fn place(&self) -> Place {
         let origin = self.page.trim_end_matches('/').to_owned();
         let local_port = self.local.rsplit(':').next().and_then(|port| port.parse().ok());
-        Place { origin, secret: String::new(), local_port: local_port.expect("it was written from a port") }
+        Place {
+            origin,
+            secret: String::new(),
+            local_port: local_port.expect("it was written from a port"),
+            household: "127.0.0.1".to_owned(),
+        }
     }
 
     /// The daemon's process.

@@ -42,7 +42,7 @@ impl SimulatedBoard {
             Ability::CameraPlug | Ability::CameraFaults | Ability::CameraFormats => {
                 Some("its camera is a test picture")
             }
-            Ability::SoundCardPlug => Some("its sound card is a test tone"),
+            Ability::SoundCard | Ability::SoundCardPlug => Some("its sound card is a test tone"),
         }
     }
 

@@ -97,6 +97,10 @@ pub struct SoundStatus {
     pub received: u64,
     /// Samples that had to be made up.
     pub concealed: u64,
+    /// How often the microphone's ring was full.
+    pub capture_xruns: u64,
+    /// How often the speaker's ring was empty.
+    pub playback_xruns: u64,
     /// Packets that were restored out of the one after them.
     pub recovered_by_fec: u64,
 }

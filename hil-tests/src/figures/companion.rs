@@ -27,14 +27,14 @@ pub(super) async fn measure(report: &mut Report, effort: Effort) -> Result<()> {
     let mut companion = Companion::start(&case, &limits).await?;
     // What the first client alone brings about is not the price of the others.
     let first = Socket::enter(&companion.socket()).await?;
-    let before = resident_kb(companion.pid())?;
+    let before = resident_kb(companion.pid()?)?;
     let mut sockets = Vec::new();
     for number in 0..clients {
         let socket = Socket::enter(&companion.socket()).await;
         sockets.push(socket.with_context(|| format!("client {number} of {clients}"))?);
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let after = resident_kb(companion.pid())?;
+    let after = resident_kb(companion.pid()?)?;
     let each = after.saturating_sub(before) as f64 / clients as f64;
     let input = format!("{clients} clients in one room after their hello, {before} KB before, {after} KB with them");
     report.add(&Line::value("companion_idle_client_kb", "KB", each, input))?;

@@ -89,6 +89,8 @@ mod tests {
             heard_at_ms: None,
             received,
             concealed,
+            capture_xruns: 0,
+            playback_xruns: 0,
             recovered_by_fec,
         };
         let percent = concealed_at_station(&sound(10, 0, 0), &sound(100, 5, 5 * 960));

@@ -16,6 +16,8 @@ use crate::{lab, tools};
 
 /// The boards' processor: that of most machines which run the tests, and fast to emulate.
 const ARCHITECTURE: &str = "amd64";
+/// How much a board may write, in bytes; nothing is used of it until it does.
+const WRITTEN_DRIVE: u64 = 192 << 20;
 /// How long the daemon's package takes to install in an emulated machine.
 const INSTALLED: Duration = Duration::from_secs(240);
 /// How long the daemon takes from there until it is able to ring.
@@ -45,7 +47,9 @@ impl Image {
         let mut key = Sha256::new();
         key.update(&name);
         key.update(tools_key);
-        key.update(qemu::MACHINE.join(" "));
+        // The machine, and how its state is made.
+        key.update(include_bytes!("qemu.rs"));
+        key.update(include_bytes!("image.rs"));
         key.update(qemu::version()?);
         // A root that was built anew has the name of the old one.
         let root = fs::metadata(folder.join("root.squashfs")).context("looking at the root")?;
@@ -78,6 +82,21 @@ impl Image {
         &self.state
     }
 
+    /// What the board of the saved state had written.
+    fn written(&self) -> PathBuf {
+        self.state.with_extension("written")
+    }
+
+    /// Makes the drive that a board writes to: as it was when the state was saved, or empty.
+    pub(super) fn give_written_drive(&self, drive: &Path, as_saved: bool) -> Result<()> {
+        if as_saved {
+            return copy_sparsely(&self.written(), drive);
+        }
+        let file = fs::File::create(drive).with_context(|| format!("making {}", drive.display()))?;
+        file.set_len(WRITTEN_DRIVE).context("making room for what a board writes")?;
+        run(Command::new("mke2fs").args(["-q", "-t", "ext4", "-E", "lazy_itable_init=0"]).arg(drive))
+    }
+
     fn make_state(&self) -> Result<()> {
         eprintln!("virtual: {ARCHITECTURE}: starting the board once, to save it when it is able to ring");
         let image = self.clone();
@@ -89,7 +108,7 @@ impl Image {
                 let board = VirtualBoard::boot(&case, &image).await?;
                 let started = make_able_to_ring(&board).await;
                 started.with_context(|| format!("the console says:\n{}", board.console_text()))?;
-                board.save(&image.state).await
+                board.save(&image.state, &image.written()).await
             })
         });
         made.join().map_err(|_| anyhow::anyhow!("the thread that made the state panicked"))??;
@@ -99,7 +118,7 @@ impl Image {
     /// Removes what older builds of the daemon left.
     fn prune(&self) -> Result<()> {
         let cache = self.folder.parent().context("the cache is a folder")?;
-        for extension in ["state", "squashfs"] {
+        for extension in ["state", "written", "squashfs"] {
             let mut old: Vec<_> = fs::read_dir(cache)
                 .context("listing the cache")?
                 .flatten()
@@ -134,7 +153,10 @@ async fn make_able_to_ring(board: &VirtualBoard) -> Result<()> {
         let status: Status = serde_json::from_str(&text).with_context(|| format!("reading {text}"))?;
         Ok(Look::when(status.companion.connected, (), text))
     })
-    .await
+    .await?;
+    // What is in memory only would not survive a power cut.
+    jig.sh("sync").await?;
+    Ok(())
 }
 
 /// The drive with what changes from build to build, and its key.
@@ -178,6 +200,17 @@ fn script(name: &str, arguments: &[&std::ffi::OsStr]) -> Result<String> {
     let output = output.with_context(|| format!("starting {}", path.display()))?;
     ensure!(output.status.success(), "{} ended with {}", path.display(), output.status);
     String::from_utf8(output.stdout).context("a script prints UTF-8")
+}
+
+/// Copies a file that is mostly empty, and leaves it so.
+pub(super) fn copy_sparsely(from: &Path, to: &Path) -> Result<()> {
+    run(Command::new("cp").args(["--sparse=always", "--reflink=auto"]).arg(from).arg(to))
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("starting {command:?}"))?;
+    ensure!(output.status.success(), "{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
 }
 
 fn short(key: Sha256) -> String {

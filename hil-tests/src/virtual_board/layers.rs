@@ -39,12 +39,16 @@ impl VirtualBoard {
             camera: Box::new(Vivid::new(jig.clone())),
             sound: Box::new(Loopback::new(jig.clone())),
             power: Some(Box::new(self.clone())),
-            console: Some(Box::new(self.clone())),
+            console: Some(self.clone()),
             network: Some(Box::new(self.clone())),
             clock: Some(Box::new(SystemClock::new(jig))),
         };
-        let place =
-            Place { origin: format!("http://{}:8080", lab::BOARD), secret: SECRET.to_owned(), local_port: 9480 };
+        let place = Place {
+            origin: format!("http://{}:8080", lab::BOARD),
+            secret: SECRET.to_owned(),
+            local_port: 9480,
+            household: lab::HERE.to_owned(),
+        };
         Board::new(layers, place).await
     }
 }
@@ -86,7 +90,7 @@ impl Power for Rc<VirtualBoard> {
 }
 
 #[async_trait(?Send)]
-impl Console for Rc<VirtualBoard> {
+impl Console for VirtualBoard {
     async fn text(&self) -> Result<String> {
         Ok(self.console_text())
     }

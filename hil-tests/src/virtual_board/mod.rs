@@ -26,7 +26,7 @@ use crate::wait::{Look, until};
 
 pub use image::Image;
 pub use layers::SECRET;
-use qemu::Sockets;
+use qemu::Files;
 use qmp::Qmp;
 
 /// How long QEMU itself takes to start on a loaded machine.
@@ -85,6 +85,7 @@ impl VirtualBoard {
     async fn start(case: &Case, image: &Image, state: Option<&Path>) -> Result<Rc<Self>> {
         let folder = case.fresh("board", "");
         std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        image.give_written_drive(&Files::in_folder(&folder).written, state.is_some())?;
         let (machine, jig) = switch_on(image, &folder, state).await?;
         let machine = Mutex::new(Some(machine));
         Ok(Rc::new(Self { image: image.clone(), folder, machine, jig: Jig::over(jig) }))
@@ -107,7 +108,7 @@ impl VirtualBoard {
 
     /// Everything that came over the serial console.
     pub fn console_text(&self) -> String {
-        let bytes = std::fs::read(Sockets::in_folder(&self.folder).console).unwrap_or_default();
+        let bytes = std::fs::read(Files::in_folder(&self.folder).console).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
@@ -120,8 +121,8 @@ impl VirtualBoard {
         self.jig.set_clock(now).await
     }
 
-    /// Writes the whole machine to `file` and ends it.
-    async fn save(&self, file: &Path) -> Result<()> {
+    /// Writes the whole machine to `file` and what it has written to `written`, and ends it.
+    async fn save(&self, file: &Path, written: &Path) -> Result<()> {
         let part = file.with_extension("part");
         let machine = self.machine().await.take();
         let Machine { mut qemu, mut qmp } = machine.context("the board is off")?;
@@ -131,14 +132,15 @@ impl VirtualBoard {
         qmp.wait_until_saved().await?;
         qmp.run("quit", json!({})).await.ok();
         qemu.wait(QEMU_START)?;
+        image::copy_sparsely(&Files::in_folder(&self.folder).written, written)?;
         std::fs::rename(&part, file).context("naming the saved state")
     }
 }
 
 /// Starts QEMU; returns the machine and the way to the agent, which does not answer yet.
 async fn switch_on(image: &Image, folder: &Path, state: Option<&Path>) -> Result<(Machine, UnixStream)> {
-    let sockets = Sockets::in_folder(folder);
-    let command = qemu::command(image, &sockets, state);
+    let files = Files::in_folder(folder);
+    let command = qemu::command(image, &files, state);
     let mut qemu = Process::start("qemu", command, &folder.with_extension("log"))?;
     let connect = async |path: &Path, qemu: &mut Process| {
         until("QEMU is there", QEMU_START, async || {
@@ -149,7 +151,7 @@ async fn switch_on(image: &Image, folder: &Path, state: Option<&Path>) -> Result
         })
         .await
     };
-    let qmp = Qmp::over(connect(&sockets.qmp, &mut qemu).await?).await?;
-    let jig = connect(&sockets.jig, &mut qemu).await?;
+    let qmp = Qmp::over(connect(&files.qmp, &mut qemu).await?).await?;
+    let jig = connect(&files.jig, &mut qemu).await?;
     Ok((Machine { qemu, qmp }, jig))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
 
 use super::layers::platform_device;
@@ -32,6 +32,17 @@ my $set = pack('L l', $id, $value);
 ioctl($camera, 0xc008561c, $set) or die "setting: $!";
 "#;
 
+/// Sets format and size, as a program does that used the camera before.
+const SET_FORMAT: &str = r#"
+open(my $camera, '+<', '/dev/video0') or die "opening: $!";
+# VIDIOC_S_FMT with V4L2_BUF_TYPE_VIDEO_CAPTURE, 1280x720 in RGB3
+my $format = pack('L x4 L L a4', 1, 1280, 720, 'RGB3');
+$format .= "\0" x (208 - length $format);
+ioctl($camera, 0xc0d05605, $format) or die "setting: $!";
+my ($width, $code) = unpack('x8 L x4 a4', $format);
+die "it is in $width, $code" unless $width == 1280 && $code eq 'RGB3';
+"#;
+
 /// The camera of the board that the agent is on.
 #[derive(Debug)]
 pub(super) struct Vivid {
@@ -45,9 +56,12 @@ impl Vivid {
     }
 
     async fn set_control(&self, name: &str, value: i32) -> Result<()> {
-        let command = ["perl", "-e", SET_CONTROL, name, &value.to_string()];
-        let ran = self.jig.run(&command, PATIENCE).await?;
-        ensure!(ran.code == Some(0), "the camera's control {name}: {}", ran.stderr);
+        self.perl(&["-e", SET_CONTROL, name, &value.to_string()]).await.with_context(|| format!("the control {name}"))
+    }
+
+    async fn perl(&self, arguments: &[&str]) -> Result<()> {
+        let ran = self.jig.run(&[&["perl"], arguments].concat(), PATIENCE).await?;
+        ensure!(ran.code == Some(0), "the camera: {}", ran.stderr);
         Ok(())
     }
 }
@@ -72,6 +86,7 @@ impl Camera for Vivid {
                 self.set_control("Percentage of Dropped Buffers", if silent { 100 } else { 0 }).await
             }
             CameraFault::Broken => self.set_control("Inject Fatal Streaming Error", 1).await,
+            CameraFault::OtherFormat => self.perl(&["-e", SET_FORMAT]).await,
             CameraFault::DamagedFrame => self.set_control("Inject V4L2_BUF_FLAG_ERROR", 1).await,
         }
     }

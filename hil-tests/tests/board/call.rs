@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use doorway_proto::state::Activity;
-use hil_tests::browser::View;
+use hil_tests::browser::{Latency, View};
 use hil_tests::device::layers::Wire;
 use hil_tests::device::{Board, Device, Resources};
 use hil_tests::scene::Scene;
@@ -12,12 +12,14 @@ use hil_tests::scene::Scene;
 use crate::harness::{
     BoardCase, CASE, PULSE_SLACK, Pace, SOON, figure, on_a_device, picture, with_a_household, with_page,
 };
-use crate::scenes::{both_hear, hang_up};
+use crate::scenes::{both_hear, hang_up, talk};
 
 pub(crate) const CASES: &[BoardCase] = &[
     ("a_press_rings_shows_talks_opens_and_leaves_nothing", Pace::Quick, &[], |ready| {
         with_a_household(ready, whole_call)
     }),
+    ("a_press_rings_the_page_at_once", Pace::Slow, &[], |ready| with_a_household(ready, rings_at_once)),
+    ("a_live_call_loses_few_frames", Pace::Slow, &[], |ready| with_a_household(ready, loses_few_frames)),
     ("calls_in_a_row_leave_memory_handles_and_threads_as_they_were", Pace::Slow, &[], |ready| {
         let calls = std::env::var("HIL_CALLS").ok().and_then(|calls| calls.parse().ok()).unwrap_or(200);
         on_a_device(ready, CASE + Duration::from_secs(15) * calls, async |case, board| {
@@ -25,6 +27,46 @@ pub(crate) const CASES: &[BoardCase] = &[
         });
     }),
 ];
+
+/// From the edge at the contact to the ring in the page; the figures say how long it took.
+async fn rings_at_once(scene: Scene<Board>) -> Result<()> {
+    let board = &scene.device;
+    let mut took = Vec::new();
+    for _ in 0..20 {
+        scene.page.run("performance.clearMarks()", vec![]).await?;
+        board.press().await?;
+        scene.page.wait_view(View::Ringing, SOON).await?;
+        let rang = scene.page.mark("doorway:ring").await?.context("the page set no mark for the ring")?;
+        let pressed = board.status().await?.marks.pressed_ms.context("no contact closed")?;
+        took.push(rang + board.clock_ahead().await? - pressed);
+        scene.page.click("#decline").await?;
+        board.wait_for(Activity::Idle, SOON).await?;
+    }
+    let took = Latency::of(took)?;
+    figure("contact closed to ring in the page, median", took.percentile(50.0), "ms");
+    figure("contact closed to ring in the page, p95", took.percentile(95.0), "ms");
+    scene.leave_nothing().await
+}
+
+/// Between what the station encodes and what the page decodes; the figures say how many.
+async fn loses_few_frames(scene: Scene<Board>) -> Result<()> {
+    let board = &scene.device;
+    talk(&scene).await?;
+    let counted = async || -> Result<(u64, u64, u64)> {
+        let (page, station) = tokio::join!(scene.page.counts(), board.status());
+        let (page, station) = (page?, station?);
+        Ok((station.video.frames, station.video.dropped, page.frames_decoded))
+    };
+    let before = counted().await?;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let after = counted().await?;
+    let (encoded, decoded) = (after.0 - before.0, after.2 - before.2);
+    figure("frames encoded in 20 s", encoded as f64, "");
+    figure("frames decoded of them", decoded as f64, "");
+    figure("frames dropped before the encoder", (after.1 - before.1) as f64, "");
+    ensure!(encoded > 100 && decoded * 10 > encoded * 8, "{encoded} were encoded, {decoded} decoded");
+    hang_up(scene).await
+}
 
 /// The calls after which memory is compared: by then every library has what it keeps.
 const SETTLED: u32 = 10;

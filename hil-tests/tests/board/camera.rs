@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use doorway_proto::state::Health;
 use hil_tests::browser::View;
+use hil_tests::case::Case;
 use hil_tests::device::layers::{Ability, CameraFault};
-use hil_tests::device::{Board, Device, Ready, Status};
+use hil_tests::device::{Board, Config, Device, Ready, Status};
 use hil_tests::scene::Scene;
 
 use crate::harness::{BoardCase, CASE, Pace, SOON, on_a_device, with_a_household, with_page};
@@ -31,12 +32,27 @@ pub(crate) const CASES: &[BoardCase] = &[
     ("a_driver_that_fails_is_opened_again_and_the_call_goes_on", Pace::Quick, &[Ability::CameraFaults], |ready| {
         with_a_household(ready, fails)
     }),
+    ("in_another_format_that_a_program_left_it_is_negotiated_anew", Pace::Slow, &[Ability::CameraFaults], |ready| {
+        with_a_household(ready, negotiated_anew)
+    }),
     ("damaged_frames_are_left_out_of_the_picture", Pace::Slow, &[Ability::CameraFaults], |ready| {
         with_a_household(ready, delivers_damage)
     }),
     ("320x180_is_seen_in_the_page", Pace::Quick, &[], |ready| in_size(ready, (320, 180))),
     ("640x360_is_seen_in_the_page", Pace::Slow, &[], |ready| in_size(ready, (640, 360))),
     ("1280x720_is_seen_in_the_page", Pace::Slow, &[], |ready| in_size(ready, (1280, 720))),
+    ("yuyv_is_taken_and_seen_in_the_page", Pace::Quick, &[Ability::CameraFormats], |ready| in_format(ready, "YUYV")),
+    ("uyvy_is_taken_and_seen_in_the_page", Pace::Slow, &[Ability::CameraFormats], |ready| in_format(ready, "UYVY")),
+    ("nv12_is_taken_and_seen_in_the_page", Pace::Slow, &[Ability::CameraFormats], |ready| in_format(ready, "NV12")),
+    ("yu12_is_taken_and_seen_in_the_page", Pace::Slow, &[Ability::CameraFormats], |ready| in_format(ready, "YU12")),
+    (
+        "a_format_that_it_does_not_offer_is_told_and_the_call_goes_on_without",
+        Pace::Slow,
+        &[Ability::CameraFormats],
+        |ready| {
+            on_a_device(ready, CASE, not_offered);
+        },
+    ),
 ];
 
 async fn unplugged_in_a_call(scene: Scene<Board>) -> Result<()> {
@@ -103,6 +119,12 @@ async fn fails(scene: Scene<Board>) -> Result<()> {
     hang_up(scene).await
 }
 
+async fn negotiated_anew(scene: Scene<Board>) -> Result<()> {
+    scene.device.layers.camera.inject(CameraFault::OtherFormat).await?;
+    talk(&scene).await?;
+    hang_up(scene).await
+}
+
 /// Single frames with the driver's error flag: nobody notices, and they are counted.
 async fn delivers_damage(scene: Scene<Board>) -> Result<()> {
     let board = &scene.device;
@@ -119,9 +141,42 @@ async fn delivers_damage(scene: Scene<Board>) -> Result<()> {
 }
 
 fn in_size(ready: &Ready, (width, height): (u32, u32)) {
+    configured(
+        ready,
+        move |config| config.with("video.size", format!("{width}x{height}")),
+        async |scene| {
+            let script = format!(
+                "const video = document.querySelector('#visitor');\
+                 return video.videoWidth === {width} && video.videoHeight === {height}"
+            );
+            scene.page.wait_for("the picture has its size", SOON, &script).await
+        },
+    );
+}
+
+/// The colours are right too: with another order of the bytes the bars are others.
+fn in_format(ready: &Ready, code: &'static str) {
+    configured(
+        ready,
+        move |config| config.with("video.format", code),
+        async |scene| {
+            let log = scene.device.log().await?;
+            let opened = log.lines().rfind(|line| line.contains("camera opened")).context("no camera was opened")?;
+            ensure!(opened.contains(code), "not in {code}: {opened}");
+            Ok(())
+        },
+    );
+}
+
+/// Shows what a station sees that is configured in a certain way, and looks closer.
+fn configured(
+    ready: &Ready,
+    change: impl FnOnce(Config) -> Config,
+    look: impl AsyncFnOnce(&Scene<Board>) -> Result<()>,
+) {
     on_a_device(ready, CASE, async |case, board| {
         let mut scene = with_page(case, board).await?;
-        scene.device.configure(|config| config.with("video.size", format!("{width}x{height}"))).await?;
+        scene.device.configure(change).await?;
         scene.page.wait_online(SOON).await?;
         let board = &scene.device;
         board.wait_until("the station sees the page", SOON, |status| status.companion.clients > 0).await?;
@@ -129,15 +184,30 @@ fn in_size(ready: &Ready, (width, height): (u32, u32)) {
         scene.page.wait_view(View::Ringing, SOON).await?;
         // An emulated processor encodes a few frames a second of the largest.
         board.picture_moves(&scene.page, 3, Duration::from_secs(45)).await?;
-        let script = format!(
-            "const video = document.querySelector('#visitor');\
-             return video.videoWidth === {width} && video.videoHeight === {height}"
-        );
-        scene.page.wait_for("the picture has its size", SOON, &script).await?;
+        look(&scene).await?;
         scene.page.click("#answer").await?;
         scene.page.wait_view(View::InCall, SOON).await?;
         hang_up(scene).await
     });
+}
+
+/// The kernel's camera has no JPEG.
+async fn not_offered(case: &Case, board: Board) -> Result<()> {
+    let mut scene = with_page(case, board).await?;
+    scene.device.configure(|config| config.with("video.format", "MJPG")).await?;
+    scene.page.wait_online(SOON).await?;
+    let board = &scene.device;
+    board.wait_until("the station sees the page", SOON, |status| status.companion.clients > 0).await?;
+    board.press().await?;
+    scene.page.wait_view(View::Ringing, SOON).await?;
+    let told = |status: &Status| matches!(&status.media.camera, Health::Missing { reason } if reason.contains("offers no MJPG, only"));
+    board.wait_until("the reason is told", SOON, told).await?;
+    scene.page.wait_reason("camera_missing", SOON).await?;
+    scene.page.click("#answer").await?;
+    scene.page.wait_view(View::InCall, SOON).await?;
+    board.layers.sound.speak().await?;
+    both_hear(&scene).await?;
+    hang_up(scene).await
 }
 
 fn is_missing(status: &Status) -> bool {

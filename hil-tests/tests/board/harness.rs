@@ -64,13 +64,19 @@ pub(crate) fn on_a_device(ready: &Ready, within: Duration, body: impl AsyncFnOnc
         let start = Instant::now();
         let board = ready.device(case).await?;
         figure("device there", start.elapsed().as_secs_f64(), "s");
-        // It is asked for its journal when the case has let go of it.
-        let inside = board.layers.inside.clone();
+        // They are asked what happened when the case has let go of the device.
+        let (inside, console) = (board.layers.inside.clone(), board.layers.console.clone());
         let outcome = tokio::time::timeout(within, body(case, board)).await;
         let outcome = outcome.unwrap_or_else(|_| Err(anyhow::anyhow!("the case was not over after {within:.0?}")));
         if outcome.is_err() {
-            let journal = inside.agent().sh("journalctl --no-pager --boot --lines=200").await;
-            let journal = journal.unwrap_or_else(|error| format!("there is no journal: {error:#}"));
+            let journal = match inside.agent().sh("journalctl --no-pager --boot --lines=200").await {
+                Ok(journal) => journal,
+                // A device that no longer answers may still have said something on its console.
+                Err(error) => match console {
+                    Some(console) => format!("there is no journal: {error:#}; the console:\n{}", console.text().await?),
+                    None => format!("there is no journal: {error:#}"),
+                },
+            };
             eprintln!("--- the device's journal ---\n{journal}");
             NOTES.with_borrow_mut(|notes| notes.journal = journal);
         }

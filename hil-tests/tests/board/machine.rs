@@ -27,17 +27,18 @@ pub(crate) const CASES: &[BoardCase] = &[
             scene.leave_nothing().await
         });
     }),
-    ("with_no_space_left_for_its_data_it_starts_rings_and_talks", Pace::Quick, &[Ability::Sacrifice], |ready| {
+    ("with_no_space_left_on_its_disk_it_starts_rings_and_talks", Pace::Quick, &[Ability::Sacrifice], |ready| {
         on_a_device(ready, CASE, async |case, board| {
             let mut scene = with_page(case, board).await?;
-            let full = "mount -t tmpfs -o size=64k tmpfs /var/lib/doorway; \
-                 head -c 1M /dev/zero >/var/lib/doorway/full 2>/dev/null; \
-                 mount -t tmpfs -o size=64k tmpfs /tmp; head -c 1M /dev/zero >/tmp/full 2>/dev/null; \
-                 test \"$(df --output=avail /var/lib/doorway /tmp | grep -c '^ *0$')\" = 2";
-            scene.device.inside().sh(full).await?;
+            let inside = scene.device.inside().clone();
+            let fill = "fallocate --length $(df --output=avail --block-size=1 /var | tail -n 1) /var/full; \
+                 head -c 1M /dev/zero >>/var/full; test $(df --output=avail /var | tail -n 1) = 0";
+            inside.sh(fill).await?;
             scene.device.restart().await?;
             scene.page.wait_online(SOON).await?;
-            talk_and_leave(scene).await
+            talk_and_leave(scene).await?;
+            inside.sh("rm /var/full").await?;
+            Ok(())
         });
     }),
     ("with_its_data_read_only_it_starts_rings_and_talks", Pace::Quick, &[Ability::Sacrifice], |ready| {
@@ -82,6 +83,15 @@ pub(crate) const CASES: &[BoardCase] = &[
                 let (_, killed) = board.inside().clock().await?;
                 board.inside().sh(&format!("kill -9 {pid}")).await?;
                 board.begin().await?;
+                // Of the program alone, and of the daemon until then.
+                let loading =
+                    "doorwayd --version >/dev/null; times | tail -n 1 | sed 's/0m//g; s/s//g' | awk '{print $1 + $2}'";
+                let used =
+                    "awk '{print ($14 + $15) / 100}' /proc/$(systemctl show --value --property=MainPID doorwayd)/stat";
+                let seconds =
+                    async |script: &str| -> Result<f64> { Ok(board.inside().sh(script).await?.trim().parse()?) };
+                figure("CPU time of the daemon until able to ring", seconds(used).await?, "s");
+                figure("CPU time of loading it, of that", seconds(loading).await?, "s");
                 let since_boot = async |property: &str| -> Result<Duration> {
                     let show = format!("systemctl show --value --property={property} doorwayd");
                     Ok(Duration::from_micros(board.inside().sh(&show).await?.trim().parse()?))

@@ -6,9 +6,11 @@
 mod buttons;
 mod call;
 mod camera;
+mod companion;
 mod harness;
 mod machine;
 mod network;
+mod power;
 mod relay;
 mod scenes;
 mod sound;
@@ -23,6 +25,8 @@ fn main() -> ExitCode {
         ("camera", camera::CASES),
         ("sound", sound::CASES),
         ("network", network::CASES),
+        ("companion", companion::CASES),
         ("machine", machine::CASES),
+        ("power", power::CASES),
     ])
 }

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use doorway_proto::state::Activity;
 use hil_tests::browser::View;
+use hil_tests::case::Case;
 use hil_tests::device::layers::{Ability, Impairment};
-use hil_tests::device::{Board, Device, Ready};
+use hil_tests::device::{Board, Companion, Device, Ready};
 use hil_tests::scene::Scene;
 use hil_tests::wait::{Look, until};
 
-use crate::harness::{BoardCase, Pace, SOON, with_a_household};
-use crate::scenes::{both_hear, call_id, hang_up, talk};
+use crate::harness::{BoardCase, CASE, Pace, SOON, on_a_device, with_a_household};
+use crate::scenes::{both_hear, call_id, hang_up, notices_the_end, talk, with_the_page_of};
 
 pub(crate) const CASES: &[BoardCase] = &[
     ("a_cable_that_is_out_for_3_s_ends_no_call", Pace::Quick, &[Ability::Cable], |ready| {
@@ -25,6 +26,9 @@ pub(crate) const CASES: &[BoardCase] = &[
     ),
     ("a_new_address_in_a_call_leaves_nobody_in_a_dead_one", Pace::Slow, &[Ability::NewAddress], |ready| {
         with_a_household(ready, another_address)
+    }),
+    ("a_new_address_in_a_call_is_followed_where_the_companion_stays", Pace::Slow, &[Ability::NewAddress], |ready| {
+        on_a_device(ready, CASE, another_address_beside_a_companion)
     }),
     ("a_call_takes_no_route_to_anywhere_else", Pace::Quick, &[Ability::Sacrifice], |ready| {
         with_a_household(ready, no_route)
@@ -55,7 +59,7 @@ async fn out_for_long(scene: Scene<Board>) -> Result<()> {
     network.set_cable(false).await?;
     let cut = Instant::now();
     // Neither side waits for the cable.
-    scene.page.wait_for("the page's call is over", SOON, "return document.body.dataset.view !== 'in-call'").await?;
+    notices_the_end(&scene).await?;
     board.wait_for(Activity::Idle, SOON).await?;
     board.layers.sound.hush().await?;
     board.nothing_is_left().await.context("with the cable out")?;
@@ -74,21 +78,21 @@ async fn out_for_long(scene: Scene<Board>) -> Result<()> {
 async fn another_address(mut scene: Scene<Board>) -> Result<()> {
     scene.device.configure(|config| config.with("companion.listen", "0.0.0.0:8080")).await?;
     scene.page.wait_online(SOON).await?;
-    let board = &mut scene.device;
+    let board = &scene.device;
     board.wait_until("the station sees the page", SOON, |status| status.companion.clients > 0).await?;
     talk(&scene).await?;
 
-    let board = &mut scene.device;
+    let board = &scene.device;
     let new = board.layers.network()?.renumber().await?;
     let changed = Instant::now();
     board.wait_for(Activity::Idle, SOON).await?;
-    let over = "return document.body.dataset.view !== 'in-call'";
-    scene.page.wait_for("the page's call is over", SOON, over).await?;
+    notices_the_end(&scene).await?;
     let took = changed.elapsed();
     ensure!(took < Duration::from_secs(20), "the call lasted another {took:.1?}");
     board.layers.sound.hush().await?;
 
-    board.is_at(&new)?;
+    scene.device.is_at(&new)?;
+    let board = &scene.device;
     scene.page = scene.browser.open_online(&board.page()).await.context("at the new address")?;
     board.press().await?;
     scene.page.wait_view(View::Ringing, SOON).await?;
@@ -96,6 +100,27 @@ async fn another_address(mut scene: Scene<Board>) -> Result<()> {
     scene.page.click("#answer").await?;
     scene.page.wait_view(View::InCall, SOON).await?;
     hang_up(scene).await
+}
+
+/// The station tells its new address over a companion that stayed where it was.
+async fn another_address_beside_a_companion(case: &Case, mut board: Board) -> Result<()> {
+    let mut companion = Companion::prepare(case, board.household())?;
+    companion.serve().await?;
+    board.configure(|config| config.with("companion", companion.as_config())).await?;
+    let scene = with_the_page_of(case, board, &companion).await?;
+    let call = talk(&scene).await?;
+    let board = &scene.device;
+
+    board.layers.network()?.renumber().await?;
+    // What was on its way to the old address is lost, and then the picture moves on.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    board.picture_moves(&scene.page, 10, SOON).await?;
+    both_hear(&scene).await?;
+    ensure!(call_id(board).await? == call, "it is another call");
+    scene.page.wait_view(View::InCall, SOON).await?;
+    board.wait_until("the station is in its room", SOON, |status| status.companion.connected).await?;
+    hang_up(scene).await?;
+    companion.stop()
 }
 
 async fn no_route(scene: Scene<Board>) -> Result<()> {

@@ -11,6 +11,7 @@ use hil_tests::device::{Board, Device};
 use hil_tests::scene::Scene;
 
 use crate::harness::{BoardCase, CASE, PULSE_SLACK, Pace, SOON, figure, on_a_device, with_page};
+use crate::scenes::open_the_door;
 
 pub(crate) const CASES: &[BoardCase] = &[
     ("a_pulse_is_as_long_as_it_was_configured", Pace::Quick, &[], |ready| {
@@ -31,7 +32,7 @@ pub(crate) const CASES: &[BoardCase] = &[
             on_a_device(ready, CASE, async |case, board| {
                 let mut scene = talking(case, board).await?;
                 scene.device.layers.contacts.watch(Wire::Relay).await?;
-                open(&scene).await?;
+                open_the_door(&scene).await?;
                 let pid = scene.device.status().await?.pid;
                 scene.device.inside().sh(&format!("kill -9 {pid}")).await?;
                 let moves = scene.device.relay_moves(2, SOON).await?;
@@ -59,7 +60,7 @@ pub(crate) const CASES: &[BoardCase] = &[
             on_a_device(ready, CASE, async |case, board| {
                 let mut scene = talking(case, board).await?;
                 scene.device.layers.contacts.watch(Wire::Relay).await?;
-                open(&scene).await?;
+                open_the_door(&scene).await?;
                 let pid = scene.device.status().await?.pid;
                 scene.device.inside().sh(&format!("kill -STOP {pid}")).await?;
                 // The service manager's watchdog has 5 s, the board's own limit cannot act in a stopped process.
@@ -82,7 +83,7 @@ async fn pulses(scene: Scene<Board>, name: &str) -> Result<()> {
     for _ in 0..3 {
         let board = &scene.device;
         board.layers.contacts.watch(Wire::Relay).await?;
-        open(&scene).await?;
+        open_the_door(&scene).await?;
         let moves = board.relay_moves(2, SOON).await?;
         let [up, down] = &moves[..] else { anyhow::bail!("opened and closed once, but: {moves:?}") };
         let pulse = down.at - up.at;
@@ -100,10 +101,4 @@ async fn talking(case: &Case, board: Board) -> Result<Scene<Board>> {
     scene.answer().await?;
     scene.device.wait_for(Activity::InCall, SOON).await?;
     Ok(scene)
-}
-
-async fn open(scene: &Scene<Board>) -> Result<()> {
-    scene.page.hold("#unlock", Duration::from_millis(700)).await?;
-    scene.device.wait_until("the door opens", SOON, |status| status.doors.iter().any(|door| door.open)).await?;
-    Ok(())
 }

@@ -1,9 +1,12 @@
 //! What the cases of several topics do: a visitor who talks at the door, a call, its end, and devices that are unplugged.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use doorway_proto::state::Activity;
-use hil_tests::browser::{MICROPHONE_HZ, View};
-use hil_tests::device::{Board, Device};
+use hil_tests::browser::{Browser, MICROPHONE_HZ, Microphone, Screen, View};
+use hil_tests::case::Case;
+use hil_tests::device::{Board, Companion, Device};
 use hil_tests::scene::{Scene, station_hears};
 
 use crate::harness::SOON;
@@ -25,6 +28,25 @@ pub(crate) async fn talk(scene: &Scene<Board>) -> Result<String> {
     scene.page.wait_view(View::InCall, SOON).await?;
     both_hear(scene).await?;
     call_id(board).await
+}
+
+/// Opens the door out of a call.
+pub(crate) async fn open_the_door(scene: &Scene<Board>) -> Result<()> {
+    scene.page.hold("#unlock", Duration::from_millis(700)).await?;
+    scene.device.wait_until("the door opens", SOON, |status| status.doors.iter().any(|door| door.open)).await?;
+    Ok(())
+}
+
+/// The device with a page of the companion's elsewhere, which both know.
+pub(crate) async fn with_the_page_of(case: &Case, board: Board, companion: &Companion) -> Result<Scene<Board>> {
+    let browser = Browser::start_trusting(case, &companion.origin(), Screen::Phone, Microphone::Granted).await?;
+    let page = browser.open_online(&companion.page()).await?;
+    Scene::with(board, browser, page).await
+}
+
+/// The page finds out that the device is gone.
+pub(crate) async fn notices_the_end(scene: &Scene<Board>) -> Result<()> {
+    scene.page.wait_for("the page's call is over", SOON, "return document.body.dataset.view !== 'in-call'").await
 }
 
 /// The call that goes on.
