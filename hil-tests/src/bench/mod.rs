@@ -169,9 +169,12 @@ impl Bench {
     pub fn give_back(&self) -> Result<()> {
         block_on(async {
             let inside = self.reach(None).await?;
+            if self.description.sacrifice {
+                inside.start_anew(self.power()).await?;
+            }
             let device = inside.agent();
-            known_state::surroundings(&self.description, device).await?;
-            known_state::give_back(device).await
+            known_state::give_back(device).await?;
+            known_state::surroundings(&self.description, device).await
         })
         .context("giving the device its own configuration back; BENCH.md says how to do that by hand")
     }
