@@ -2,6 +2,7 @@
 # make test      everything that has to hold: formats, lints, unit tests, the page, a real browser against a station
 # make hil       every case on the virtual board: a real kernel in QEMU; prints where the report is. CASE=relay: some of them;
 #                DEVICE=devices/simulated.toml: another device of hil-tests/devices
+# make bench     the same cases by the code of a bench, on a virtual board that stands on one: see hil-tests/BENCH.md
 # make figures   measures a release build and writes firmware/docs/figures.jsonl
 
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/doorway
@@ -13,7 +14,7 @@ export PATH := $(CACHE)/tools/bin:$(CACHE)/node/node_modules/.bin:$(PATH)
 # The black-box cases, a file a topic.
 CASES := harness ring talk door hang_up lifecycle companion hostile camera machine daemon reconnect
 
-.PHONY: run test check-rust check-deps check-page unit simulated board hil figures install-run install-test
+.PHONY: run test check-rust check-deps check-page unit simulated board hil bench figures install-run install-test
 
 run: install-run
 	@echo "run: building (the first time takes some minutes)"
@@ -65,6 +66,10 @@ board:
 hil: install-test
 	cargo build $(HIL)
 	$(if $(DEVICE),HIL_DEVICE=$(DEVICE)) cargo test $(HIL) --test board -- $(CASE)
+
+bench: install-test
+	cargo build $(HIL)
+	HIL_DEVICE=devices/bench-on-virtual.toml $(CARGO_TARGET_DIR)/debug/virtual-board cargo test $(HIL) --test board -- $(CASE)
 
 figures: install-test
 	cargo build --workspace --release --locked

@@ -8,6 +8,7 @@
 //! - [`case`]: the frame around every case: one at a time, a folder of its own, logs and screenshots when it fails.
 //! - [`device`]: the kinds of device, and the layers that they are made of.
 //! - [`virtual_board`]: a whole device in QEMU, in a network of its own, see [`lab`].
+//! - [`bench`]: a real device, and what is wired around it.
 //! - [`jig`]: hands, eyes and ears on another computer: contacts, lines, files, programs, clocks.
 //! - [`browser`]: Chromium, its page and what is measured inside it.
 //! - [`scene`]: the openings that most cases begin with.
@@ -17,6 +18,7 @@
 //!
 //! A missing tool is an error that names its remedy, never a pass.
 
+pub mod bench;
 pub mod browser;
 pub mod case;
 pub mod device;

@@ -39,6 +39,23 @@ fn a_picture_that_stands_still_does_not_pass_for_one_that_moves() {
 }
 
 #[test]
+fn a_filmed_screen_is_recognised_and_a_still_one_or_another_picture_is_not() {
+    case(Duration::from_secs(60), async |case| {
+        let server = StandIn::start()?;
+        let browser = Browser::start(case).await?;
+        let page = browser.open_online(server.url()).await?;
+        let other = page.colours_change(2, Duration::from_secs(2)).await;
+        ensure!(other.is_err(), "another picture passed");
+        page.run("window.film()", vec![]).await?;
+        page.colours_change(5, SOON).await?;
+        page.run("window.still = true", vec![]).await?;
+        let still = page.colours_change(3, Duration::from_secs(3)).await;
+        ensure!(still.is_err(), "a still screen passed");
+        Ok(())
+    });
+}
+
+#[test]
 fn the_tone_that_the_page_plays_is_told_from_another_and_from_silence() {
     case(Duration::from_secs(60), async |case| {
         let server = StandIn::start()?;

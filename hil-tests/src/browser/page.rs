@@ -269,6 +269,22 @@ impl Page {
         .await
     }
 
+    /// Waits until a filmed screen changed `count` times further, from red to green to blue and so on.
+    ///
+    /// # Errors
+    /// When the picture stands still or shows something else.
+    pub async fn colours_change(&self, count: usize, within: Duration) -> Result<()> {
+        self.probed("hil.colours.start(document.querySelector('#visitor'))").await?;
+        self.probed("hil.colours.changes = 0").await?;
+        until("a screen is red, green and blue in turn in the page", within, async || {
+            let seen = self.probed("return { changes: hil.colours.changes, middle: hil.colours.middle }").await?;
+            let changes = seen["changes"].as_u64().unwrap_or_default() as usize;
+            let seen = format!("{seen}; {}", self.summary().await?);
+            Ok(Look::when(changes >= count, (), seen))
+        })
+        .await
+    }
+
     /// Waits until the page plays the tone of `hz` to the person.
     ///
     /// # Errors

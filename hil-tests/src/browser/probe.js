@@ -146,6 +146,41 @@ if (!window.hil) {
     },
   };
 
+  // A screen that a camera films: red, green and blue in turn. Its exposure, white balance, perspective and what is around the
+  // screen are the camera's own, so only the middle counts, and there only which colour is clearly the strongest.
+  const colours = {
+    last: null,
+    changes: 0,
+    middle: [],
+    start(video) {
+      if (this.video === video) return;
+      this.video = video;
+      const canvas = document.createElement('canvas');
+      canvas.width = 16;
+      canvas.height = 9;
+      const context = canvas.getContext('2d', { willReadFrequently: true });
+      const look = () => {
+        context.drawImage(video, 0, 0, 16, 9);
+        this.read(context);
+        video.requestVideoFrameCallback(look);
+      };
+      video.requestVideoFrameCallback(look);
+    },
+    read(context) {
+      const { data } = context.getImageData(6, 3, 4, 3);
+      const mean = [0, 0, 0];
+      for (let i = 0; i < data.length; i += 4) for (let c = 0; c < 3; c += 1) mean[c] += data[i + c] / (data.length / 4);
+      this.middle = mean.map(Math.round);
+      const [second, first] = [...mean].sort((a, b) => a - b).slice(1);
+      // Halfway from one to the next it is neither.
+      if (first < 1.25 * second + 8) return;
+      const colour = mean.indexOf(first);
+      if (colour === this.last) return;
+      if (this.last !== null && colour === (this.last + 1) % 3) this.changes += 1;
+      this.last = colour;
+    },
+  };
+
   // What the page plays to the person: the sound element's stream, or the connection's, whichever is there first.
   const incoming = () => {
     const element = document.getElementById('visitor-sound');
@@ -160,5 +195,5 @@ if (!window.hil) {
     return null;
   };
 
-  window.hil = { wall, clock, tone, bars, incoming, inbound };
+  window.hil = { wall, clock, tone, bars, colours, incoming, inbound };
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::layers::Ability;
 use super::{Board, SimulatedBoard};
+use crate::bench::{Bench, BenchDescription};
 use crate::case::Case;
 use crate::lab;
 use crate::virtual_board::{Image, VirtualBoard};
@@ -25,6 +26,7 @@ pub struct Description {
 enum Kind {
     Simulated,
     Virtual,
+    Bench(Box<Bench>),
 }
 
 #[derive(Deserialize)]
@@ -34,6 +36,7 @@ struct RawDescription {
     name: String,
     simulated: Option<RawSimulated>,
     r#virtual: Option<RawVirtual>,
+    bench: Option<BenchDescription>,
 }
 
 #[derive(Deserialize)]
@@ -53,6 +56,8 @@ pub enum Ready {
     Simulated,
     /// A virtual board.
     Virtual(Image),
+    /// A device on a bench.
+    Bench(Box<Bench>),
 }
 
 impl Description {
@@ -63,13 +68,17 @@ impl Description {
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         let raw: RawDescription = toml::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
-        let kind = match (raw.simulated, raw.r#virtual) {
-            (Some(RawSimulated {}), None) => Kind::Simulated,
-            (None, Some(RawVirtual { architecture })) if architecture == "amd64" => Kind::Virtual,
-            (None, Some(RawVirtual { architecture })) => {
+        let kind = match (raw.simulated, raw.r#virtual, raw.bench) {
+            (Some(RawSimulated {}), None, None) => Kind::Simulated,
+            (None, Some(RawVirtual { architecture }), None) if architecture == "amd64" => Kind::Virtual,
+            (None, Some(RawVirtual { architecture }), None) => {
                 bail!("{}: there is no virtual board for {architecture}", path.display())
             }
-            _ => bail!("{}: one table of simulated, virtual", path.display()),
+            (None, None, Some(bench)) => {
+                let bench = Bench::new(bench, path.parent().unwrap_or(Path::new(".")));
+                Kind::Bench(Box::new(bench.with_context(|| format!("reading {}", path.display()))?))
+            }
+            _ => bail!("{}: one table of simulated, virtual, bench", path.display()),
         };
         let file = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self { name: raw.name, file, kind })
@@ -90,6 +99,7 @@ impl Description {
         match &self.kind {
             Kind::Simulated => None,
             Kind::Virtual => lab::obstacle(),
+            Kind::Bench(bench) => bench.obstacle(),
         }
     }
 
@@ -98,6 +108,7 @@ impl Description {
         match &self.kind {
             Kind::Simulated => SimulatedBoard::lacks(ability).map(str::to_owned),
             Kind::Virtual => None,
+            Kind::Bench(bench) => bench.lacks(ability).map(str::to_owned),
         }
     }
 
@@ -109,6 +120,10 @@ impl Description {
         match &self.kind {
             Kind::Simulated => Ok(Ready::Simulated),
             Kind::Virtual => Image::ready().map(Ready::Virtual),
+            Kind::Bench(bench) => {
+                bench.install()?;
+                Ok(Ready::Bench(bench.clone()))
+            }
         }
     }
 }
@@ -120,7 +135,7 @@ impl Ready {
     /// When that can't be: see [`Description::obstacle`].
     pub fn enter(&self) -> Result<()> {
         match self {
-            Self::Simulated => Ok(()),
+            Self::Simulated | Self::Bench(_) => Ok(()),
             Self::Virtual(_) => lab::enter(),
         }
     }
@@ -133,6 +148,18 @@ impl Ready {
         match self {
             Self::Simulated => SimulatedBoard::start(case).await,
             Self::Virtual(image) => VirtualBoard::restore(case, image).await?.device().await,
+            Self::Bench(bench) => bench.device(case).await,
+        }
+    }
+
+    /// Leaves the device as it was before the first case.
+    ///
+    /// # Errors
+    /// When it is out of reach.
+    pub fn give_back(&self) -> Result<()> {
+        match self {
+            Self::Simulated | Self::Virtual(_) => Ok(()),
+            Self::Bench(bench) => bench.give_back(),
         }
     }
 }
@@ -150,10 +177,10 @@ mod tests {
     #[test]
     fn every_file_of_devices_is_a_description() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("devices");
-        let mut names: Vec<_> = fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| Description::read(&entry.unwrap().path()).unwrap().name().to_owned())
-            .collect();
+        let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        // Beside a bench's description lie the files that it names: NAME.doorway.toml, NAME.board.toml.
+        let descriptions = files.filter(|path| !path.file_stem().unwrap().to_string_lossy().contains('.'));
+        let mut names: Vec<_> = descriptions.map(|path| Description::read(&path).unwrap().name().to_owned()).collect();
         let count = names.len();
         names.sort();
         names.dedup();

@@ -103,11 +103,19 @@ pub trait Power: Debug {
 
     /// Presses the reset button. Without one the power is taken and given back.
     async fn reset(&self) -> Result<()> {
-        self.cut().await?;
-        // Capacitors carry a board for a moment.
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        self.give().await
+        off_and_on(self).await
     }
+}
+
+/// Resets what has no reset button.
+///
+/// # Errors
+/// When the power can't be switched.
+pub async fn off_and_on(power: &(impl Power + ?Sized)) -> Result<()> {
+    power.cut().await?;
+    // Capacitors carry a board for a moment.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    power.give().await
 }
 
 /// The serial console.

@@ -95,7 +95,7 @@ impl Inside for SimulatedBoard {
     }
 
     async fn reach(&self, within: Duration) -> Result<()> {
-        self.agent.jig().wait_for(within).await
+        self.agent.reach(within).await
     }
 }
 

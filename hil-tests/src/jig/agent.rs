@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::lines::Line;
-use super::{Ask, Change, Request, Response, Step, Tell, VERSION};
+use super::{Ask, Change, Request, Response, Step, Tell, VERSION, Wiring};
 use crate::os;
 
 /// How often watched lines are read: a tenth of what a pulse may be off.
@@ -56,7 +56,8 @@ pub fn serve(input: impl BufRead, output: impl Write + Send + 'static) -> Result
 /// What outlives a request.
 #[derive(Default)]
 struct Bench {
-    contacts: Mutex<HashMap<String, Line>>,
+    /// What was used once stays taken: a wired contact opens when its line is given back, and nobody can take a line twice.
+    lines: Mutex<HashMap<Wiring, Arc<Mutex<Line>>>>,
     changes: Arc<Mutex<Vec<Change>>>,
     /// The present watch; one that finds another number here ends.
     watch: Arc<AtomicU64>,
@@ -76,7 +77,7 @@ impl Bench {
             Ask::Play { line, steps } => self.play(&line, &steps),
             Ask::Watch { lines } => self.watch(lines),
             Ask::Noted {} => Ok(Tell::Changes { changes: std::mem::take(&mut *lock(&self.changes)) }),
-            Ask::Level { line } => Ok(Tell::Level { high: Line::find(&line)?.is_high()? }),
+            Ask::Level { line } => Ok(Tell::Level { active: lock(&*self.line(&line)?).is_active()? }),
             Ask::Clock { set_ns } => {
                 if let Some(ns) = set_ns {
                     os::set_wall_clock(ns).context("setting the clock")?;
@@ -86,31 +87,34 @@ impl Bench {
         }
     }
 
-    fn play(&self, name: &str, steps: &[Step]) -> Result<Tell> {
-        // Kept between movements: a wired contact opens when its line is given back.
-        let mut contacts = lock(&self.contacts);
-        let mut line = match contacts.remove(name) {
-            Some(line) => line,
-            None => Line::find(name)?,
-        };
-        drop(contacts);
+    fn line(&self, wiring: &Wiring) -> Result<Arc<Mutex<Line>>> {
+        let mut lines = lock(&self.lines);
+        if let Some(line) = lines.get(wiring) {
+            return Ok(line.clone());
+        }
+        let line = Arc::new(Mutex::new(Line::find(wiring)?));
+        lines.insert(wiring.clone(), line.clone());
+        Ok(line)
+    }
+
+    fn play(&self, wiring: &Wiring, steps: &[Step]) -> Result<Tell> {
+        let line = self.line(wiring)?;
         os::be_prompt();
         let mut due = Instant::now();
         for step in steps {
-            line.set_closed(step.closed)?;
+            lock(&line).set_closed(step.closed)?;
             due += Duration::from_micros(step.for_us);
             thread::sleep(due.saturating_duration_since(Instant::now()));
         }
-        lock(&self.contacts).insert(name.to_owned(), line);
         Ok(Tell::Done {})
     }
 
-    fn watch(&self, names: Vec<String>) -> Result<Tell> {
+    fn watch(&self, wirings: Vec<Wiring>) -> Result<Tell> {
         let mut lines = Vec::new();
-        for name in names {
-            let mut line = Line::find(&name)?;
-            let high = line.is_high()?;
-            lines.push((name, line, high));
+        for wiring in wirings {
+            let line = self.line(&wiring)?;
+            let active = lock(&line).is_active()?;
+            lines.push((wiring.line, line, active));
         }
         let number = self.watch.fetch_add(1, Ordering::Relaxed) + 1;
         lock(&self.changes).clear();
@@ -123,12 +127,12 @@ impl Bench {
             let mut due = Instant::now();
             while watch.load(Ordering::Relaxed) == number {
                 for (name, line, before) in &mut lines {
-                    let Ok(high) = line.is_high() else { continue };
-                    if high != *before {
-                        *before = high;
+                    let Ok(active) = lock(line).is_active() else { continue };
+                    if active != *before {
+                        *before = active;
                         let mut changes = lock(&changes);
                         if changes.len() < MAX_CHANGES {
-                            changes.push(Change { line: name.clone(), high, at_us: os::monotonic_us() });
+                            changes.push(Change { line: name.clone(), active, at_us: os::monotonic_us() });
                         }
                     }
                 }
@@ -244,7 +248,9 @@ mod tests {
 
     #[test]
     fn a_line_that_is_not_there_is_named() {
-        let Tell::Failed { message } = ask(Ask::Level { line: "no-such-line".into() }) else { panic!("it was found") };
+        let Tell::Failed { message } = ask(Ask::Level { line: Wiring::high("no-such-line") }) else {
+            panic!("it was found")
+        };
         assert!(message.contains("no-such-line"), "{message}");
     }
 }

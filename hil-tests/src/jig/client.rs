@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Ask, Change, Request, Response, Step, Tell, VERSION};
+use super::{Ask, Change, Request, Response, Step, Tell, VERSION, Wiring};
 
 /// How long an answer may take beyond what was asked to take time.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -57,18 +57,28 @@ impl Jig {
     /// When it does not within `within`, or is another version.
     pub async fn wait_for(&self, within: Duration) -> Result<()> {
         let start = std::time::Instant::now();
-        loop {
-            // What was said before anybody listened is lost, so it is said again.
-            match tokio::time::timeout(Duration::from_secs(1), self.ask(Ask::Hello {}, PATIENCE)).await {
-                Ok(Ok(Tell::Hello { version })) => {
-                    ensure!(version == VERSION, "the agent speaks version {version}, this test {VERSION}");
-                    return Ok(());
-                }
-                Ok(Ok(other)) => bail!("the agent greets with {other:?}"),
-                Ok(Err(_)) | Err(_) => {}
-            }
+        while !self.answers().await? {
             ensure!(start.elapsed() < within, "no agent answered within {within:.0?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    /// Whether the agent answers within a second. What was said before anybody listened is lost, so it is to be asked again.
+    ///
+    /// # Errors
+    /// When it is another version.
+    pub async fn answers(&self) -> Result<bool> {
+        match tokio::time::timeout(Duration::from_secs(1), self.ask(Ask::Hello {}, PATIENCE)).await {
+            Ok(Ok(Tell::Hello { version })) => {
+                ensure!(
+                    version == VERSION,
+                    "the agent speaks version {version}, this test {VERSION}: install the one that was built with it"
+                );
+                Ok(true)
+            }
+            Ok(Ok(other)) => bail!("the agent greets with {other:?}"),
+            Ok(Err(_)) | Err(_) => Ok(false),
         }
     }
 
@@ -142,17 +152,17 @@ impl Jig {
     ///
     /// # Errors
     /// When there is no such line.
-    pub async fn play(&self, line: &str, steps: &[Step]) -> Result<()> {
+    pub async fn play(&self, line: &Wiring, steps: &[Step]) -> Result<()> {
         let takes = steps.iter().map(|step| Duration::from_micros(step.for_us)).sum::<Duration>();
-        self.done(Ask::Play { line: line.to_owned(), steps: steps.to_vec() }, takes + PATIENCE).await
+        self.done(Ask::Play { line: line.clone(), steps: steps.to_vec() }, takes + PATIENCE).await
     }
 
     /// Begins to note changes of these lines.
     ///
     /// # Errors
     /// When one of them is not there.
-    pub async fn watch(&self, lines: &[&str]) -> Result<()> {
-        self.done(Ask::Watch { lines: lines.iter().map(|&line| line.to_owned()).collect() }, PATIENCE).await
+    pub async fn watch(&self, lines: &[Wiring]) -> Result<()> {
+        self.done(Ask::Watch { lines: lines.to_vec() }, PATIENCE).await
     }
 
     /// What was noted since the last time.
@@ -166,13 +176,13 @@ impl Jig {
         }
     }
 
-    /// Whether a line is high.
+    /// Whether a line is active.
     ///
     /// # Errors
     /// When it is not there.
-    pub async fn is_high(&self, line: &str) -> Result<bool> {
-        match self.ask(Ask::Level { line: line.to_owned() }, PATIENCE).await? {
-            Tell::Level { high } => Ok(high),
+    pub async fn is_active(&self, line: &Wiring) -> Result<bool> {
+        match self.ask(Ask::Level { line: line.clone() }, PATIENCE).await? {
+            Tell::Level { active } => Ok(active),
             other => unexpected(other),
         }
     }

@@ -5,8 +5,10 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use gpiocdev::Request;
-use gpiocdev::line::Value;
+use gpiocdev::line::{Drive, Value};
+use gpiocdev::{Request, chip, line};
+
+use super::{Bias, Wiring};
 
 const SIM_CONFIG: &str = "/sys/kernel/config/gpio-sim";
 const SIM_DEVICES: &str = "/sys/devices/platform";
@@ -19,22 +21,28 @@ pub(super) enum Line {
         pull: PathBuf,
         /// The line's level.
         value: File,
+        active_low: bool,
     },
     /// A line of this computer that is wired to the board: an output that closes a contact, or an input that senses.
-    Wired { chip: PathBuf, offset: u32, request: Option<(Request, bool)> },
+    Wired { chip: PathBuf, offset: u32, wiring: Wiring, request: Option<(Request, bool)> },
 }
 
 impl Line {
-    pub(super) fn find(name: &str) -> Result<Self> {
+    pub(super) fn find(wiring: &Wiring) -> Result<Self> {
+        let name = &*wiring.line;
         if let Some(folder) = simulated(name)? {
             let value = folder.join("value");
             let value = File::open(&value).with_context(|| format!("opening {}", value.display()))?;
-            return Ok(Self::Simulated { pull: folder.join("pull"), value });
+            return Ok(Self::Simulated { pull: folder.join("pull"), value, active_low: wiring.active_low });
         }
-        match gpiocdev::find_named_line(name) {
-            Some(found) => Ok(Self::Wired { chip: found.chip, offset: found.info.offset, request: None }),
-            None => bail!("there is no line called {name} here, neither of gpio-sim nor of a GPIO chip"),
-        }
+        let named = gpiocdev::find_named_line(name).map(|found| (found.chip, found.info.offset));
+        let Some((chip, offset)) = named.or_else(|| at_offset(name)) else {
+            bail!(
+                "there is no line called {name} here, neither of gpio-sim nor of a GPIO chip; `gpioinfo` lists what there is, \
+                 and LABEL:OFFSET names a line that has no name"
+            )
+        };
+        Ok(Self::Wired { chip, offset, wiring: wiring.clone(), request: None })
     }
 
     /// Closes or opens the contact. A closed one of gpio-sim pulls to ground; a wired one is active.
@@ -53,13 +61,13 @@ impl Line {
         }
     }
 
-    /// Whether the line is high.
-    pub(super) fn is_high(&mut self) -> Result<bool> {
+    /// Whether the line is active.
+    pub(super) fn is_active(&mut self) -> Result<bool> {
         match self {
-            Self::Simulated { value, .. } => {
+            Self::Simulated { value, active_low, .. } => {
                 let mut text = [0; 1];
                 value.read_exact_at(&mut text, 0).context("reading a line of gpio-sim")?;
-                Ok(text == *b"1")
+                Ok((text == *b"1") != *active_low)
             }
             Self::Wired { .. } => {
                 let (request, offset) = self.requested(false)?;
@@ -70,15 +78,25 @@ impl Line {
 
     /// A wired line, taken as an output or as an input. It stays taken, as an output only drives while it is.
     fn requested(&mut self, output: bool) -> Result<(&Request, u32)> {
-        let Self::Wired { chip, offset, request } = self else { bail!("a line of gpio-sim is not taken") };
+        let Self::Wired { chip, offset, wiring, request } = self else { bail!("a line of gpio-sim is not taken") };
         if request.as_ref().is_none_or(|(_, as_output)| *as_output != output) {
             *request = None;
             let mut asked = Request::builder();
             asked.on_chip(&*chip).with_consumer("doorway jig").with_line(*offset);
             if output {
                 asked.as_output(Value::Inactive);
+                if wiring.open_drain {
+                    asked.with_drive(Drive::OpenDrain);
+                }
             } else {
-                asked.as_input();
+                asked.as_input().with_bias(match wiring.bias {
+                    Bias::None => None,
+                    Bias::PullUp => Some(line::Bias::PullUp),
+                    Bias::PullDown => Some(line::Bias::PullDown),
+                });
+            }
+            if wiring.active_low {
+                asked.as_active_low();
             }
             let taken = asked.request().with_context(|| format!("taking line {offset} of {}", chip.display()))?;
             *request = Some((taken, output));
@@ -86,6 +104,18 @@ impl Line {
         let (request, _) = request.as_ref().context("it was just taken")?;
         Ok((request, *offset))
     }
+}
+
+/// The line that `LABEL:OFFSET` names.
+fn at_offset(name: &str) -> Option<(PathBuf, u32)> {
+    let (label, offset) = name.rsplit_once(':')?;
+    let offset = offset.parse().ok()?;
+    let info = |path: &PathBuf| chip::Chip::from_path(path).and_then(|chip| chip.info());
+    let chip = chip::chips()
+        .ok()?
+        .into_iter()
+        .find(|path| info(path).is_ok_and(|info| info.label == label && offset < info.num_lines))?;
+    Some((chip, offset))
 }
 
 /// The folder of a line of gpio-sim: its name stands in configfs, its level in sysfs.

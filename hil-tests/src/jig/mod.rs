@@ -6,6 +6,7 @@
 
 pub mod agent;
 mod client;
+pub mod colours;
 mod lines;
 mod program;
 
@@ -15,7 +16,7 @@ pub use client::Jig;
 pub use program::AgentProgram;
 
 /// The version of these messages; both ends are built together, but a saved virtual board may hold an older agent.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What the test asks for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,28 +52,67 @@ pub enum Ask {
     },
     /// Moves a contact. Answered when the last step is over.
     Play {
-        /// The line's name.
-        line: String,
+        /// Its line.
+        line: Wiring,
         /// Its movements.
         steps: Vec<Step>,
     },
     /// Begins to note every change of these lines, and forgets what was noted before. None: stops.
     Watch {
-        /// The lines' names.
-        lines: Vec<String>,
+        /// They.
+        lines: Vec<Wiring>,
     },
     /// What was noted since.
     Noted {},
-    /// The level of a line now.
+    /// Whether a line is active now.
     Level {
-        /// Its name.
-        line: String,
+        /// It.
+        line: Wiring,
     },
     /// Reads both clocks, or sets the wall clock first.
     Clock {
         /// The wall clock to set, in nanoseconds since the Unix epoch.
         set_ns: Option<u64>,
     },
+}
+
+/// A line of the agent's computer, and how it is wired to the device.
+///
+/// On a line of gpio-sim a closed contact pulls to ground, whatever is said here.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wiring {
+    /// Its name, or `LABEL:OFFSET` with the label of its GPIO chip: the lines of most USB expanders have no names.
+    pub line: String,
+    /// Whether low is active: a relay module that closes on low, an optocoupler that pulls low what it senses.
+    #[serde(default)]
+    pub active_low: bool,
+    /// Whether an output is left alone, rather than driven, while it is not low: then it may be wired to a pull-up directly.
+    #[serde(default)]
+    pub open_drain: bool,
+    /// The resistor inside the chip of a line that senses.
+    #[serde(default)]
+    pub bias: Bias,
+}
+
+impl Wiring {
+    /// A line that is active while it is high.
+    pub fn high(line: &str) -> Self {
+        Self { line: line.to_owned(), active_low: false, open_drain: false, bias: Bias::None }
+    }
+}
+
+/// A resistor inside a GPIO chip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bias {
+    /// None, or whatever the chip does by itself.
+    #[default]
+    None,
+    /// To the supply.
+    PullUp,
+    /// To ground.
+    PullDown,
 }
 
 /// A part of a contact's movement.
@@ -91,8 +131,8 @@ pub struct Step {
 pub struct Change {
     /// Its name.
     pub line: String,
-    /// Whether it is high now.
-    pub high: bool,
+    /// Whether it is active now.
+    pub active: bool,
     /// When it was seen, in microseconds of `CLOCK_MONOTONIC` over there.
     pub at_us: u64,
 }
@@ -134,8 +174,8 @@ pub enum Tell {
     },
     /// A line's level.
     Level {
-        /// Whether it is high.
-        high: bool,
+        /// Whether it is active.
+        active: bool,
     },
     /// Both clocks.
     Clock {

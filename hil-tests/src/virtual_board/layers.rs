@@ -1,6 +1,5 @@
 //! The layers of a virtual board: QEMU's own controls, the kernel's virtual camera and sound card, and the agent inside.
 
-use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,21 +9,19 @@ use serde_json::json;
 
 use super::vivid::Vivid;
 use super::{Machine, VirtualBoard, switch_on};
-use crate::device::by_agent::{self, SystemClock, Systemd, WireNames, Wires};
+use crate::device::by_agent::{self, Air, Bound, SystemClock, Systemd, VISITOR_HZ, WireLines, Wires};
 use crate::device::layers::{Console, Impairment, Inside, Layers, Network, Power, SoundCard};
 use crate::device::{Board, Place};
-use crate::jig::Jig;
+use crate::jig::{Jig, Wiring};
 use crate::lab;
 use crate::tone::Sound;
 
 /// The secret of the companion, from `virtual/guest/doorway.toml`.
-const SECRET: &str = "virtual-board-secret";
-/// What the visitor sounds like.
-const VISITOR_HZ: f64 = 600.0;
+pub const SECRET: &str = "virtual-board-secret";
 /// The other address that a board may get.
 const OTHER_ADDRESS: &str = "10.77.0.3";
-/// The platform driver of the sound card, and the card there.
-const SOUND_CARD: (&str, &str) = ("snd_aloop", "snd_aloop.0");
+/// The board's network card.
+const INTERFACE: &str = "eth0";
 
 impl VirtualBoard {
     /// The device that it is, once its daemon is able to ring.
@@ -34,13 +31,13 @@ impl VirtualBoard {
     pub async fn device(self: &Rc<Self>) -> Result<Board> {
         let jig = self.jig().clone();
         let [call, second_call, relay, indicator] =
-            ["call-button", "call-button-2", "unlock-relay", "indicator"].map(str::to_owned);
+            ["call-button", "call-button-2", "unlock-relay", "indicator"].map(Wiring::high);
         let layers = Layers {
             inside: self.clone(),
             service: Box::new(Systemd::new(jig.clone())),
-            contacts: Box::new(Wires::new(jig.clone(), WireNames { call, second_call, relay, indicator })),
+            contacts: Box::new(Wires::new(jig.clone(), WireLines { call, second_call, relay, indicator })),
             camera: Box::new(Vivid::new(jig.clone())),
-            sound: Box::new(Loopback { jig: jig.clone(), has_words: Cell::default() }),
+            sound: Box::new(Loopback::new(jig.clone())),
             power: Some(Box::new(self.clone())),
             console: Some(self.clone()),
             network: Some(Box::new(self.clone())),
@@ -109,15 +106,15 @@ impl Network for Rc<VirtualBoard> {
     }
 
     async fn impair(&self, impairment: Option<Impairment>) -> Result<()> {
-        by_agent::impair(self.jig(), impairment).await
+        by_agent::impair(self.jig(), INTERFACE, impairment).await
     }
 
     async fn lost(&self) -> Result<(u64, u64)> {
-        by_agent::lost(self.jig()).await
+        by_agent::lost(self.jig(), INTERFACE).await
     }
 
     async fn renumber(&self) -> Result<String> {
-        by_agent::renumber(self.jig(), lab::BOARD, OTHER_ADDRESS).await?;
+        by_agent::renumber(self.jig(), INTERFACE, lab::BOARD, OTHER_ADDRESS).await?;
         Ok(OTHER_ADDRESS.to_owned())
     }
 }
@@ -126,8 +123,15 @@ impl Network for Rc<VirtualBoard> {
 #[derive(Debug)]
 struct Loopback {
     jig: Jig,
-    /// Whether what the visitor says was copied there.
-    has_words: Cell<bool>,
+    air: Air,
+    card: Bound,
+}
+
+impl Loopback {
+    fn new(jig: Jig) -> Self {
+        let air = Air::new(jig.clone(), "plughw:Loopback,1,0", "plughw:Loopback,1,1");
+        Self { jig, air, card: platform_device("snd_aloop") }
+    }
 }
 
 #[async_trait(?Send)]
@@ -137,52 +141,29 @@ impl SoundCard for Loopback {
     }
 
     async fn speak(&self) -> Result<()> {
-        if !self.has_words.get() {
-            let file = tempfile::NamedTempFile::new()?;
-            Sound::speech_like(VISITOR_HZ, 60).write(file.path())?;
-            self.jig.copy(file.path(), "/run/visitor.wav").await?;
-            self.has_words.set(true);
-        }
-        self.jig.sh("aplay -q -D plughw:Loopback,1,0 /run/visitor.wav >/dev/null 2>&1 &").await?;
-        Ok(())
+        self.air.speak().await
     }
 
     async fn hush(&self) -> Result<()> {
-        self.jig.sh("pkill aplay || true").await?;
-        Ok(())
+        self.air.hush().await
     }
 
     async fn speaker(&self, seconds: f64) -> Result<Sound> {
-        let file = "/run/speaker.wav";
-        let whole = seconds.ceil() as u64;
-        self.jig
-            .sh(&format!("arecord -q -D plughw:Loopback,1,1 -t wav -f S16_LE -r 48000 -c 1 -d {whole} {file}"))
-            .await
-            .context("recording the speaker")?;
-        Ok(Sound::parse(&self.jig.read(file).await?)?.last(seconds))
+        self.air.speaker(seconds).await
     }
 
     async fn unplug(&self) -> Result<()> {
         // Who plays into a card that is unplugged falls silent.
-        self.hush().await?;
-        unbind(&self.jig, SOUND_CARD).await
+        self.air.hush().await?;
+        self.card.unbind(&self.jig).await
     }
 
     async fn plug(&self) -> Result<()> {
-        bind(&self.jig, SOUND_CARD).await
+        self.card.bind(&self.jig).await
     }
 }
 
-/// Takes a device away from its driver, as unplugging does. The kernel is done with that once everybody has closed it.
-pub(super) async fn unbind(jig: &Jig, (driver, device): (&str, &str)) -> Result<()> {
-    let script = format!("(echo {device} >/sys/bus/platform/drivers/{driver}/unbind) >/dev/null 2>&1 &");
-    jig.sh(&script).await.context("unplugging")?;
-    Ok(())
-}
-
-/// Gives it back.
-pub(super) async fn bind(jig: &Jig, (driver, device): (&str, &str)) -> Result<()> {
-    let script = format!("echo {device} >/sys/bus/platform/drivers/{driver}/bind");
-    jig.sh(&script).await.context("plugging in")?;
-    Ok(())
+/// The first device of a driver that makes its own.
+pub(super) fn platform_device(driver: &str) -> Bound {
+    Bound { driver: format!("/sys/bus/platform/drivers/{driver}"), device: format!("{driver}.0") }
 }

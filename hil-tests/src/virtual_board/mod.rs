@@ -25,6 +25,7 @@ use crate::process::Process;
 use crate::wait::{Look, until};
 
 pub use image::Image;
+pub use layers::SECRET;
 use qemu::Files;
 use qmp::Qmp;
 
@@ -93,6 +94,16 @@ impl VirtualBoard {
     /// Hands and eyes inside.
     pub fn jig(&self) -> &Jig {
         &self.jig
+    }
+
+    /// Lets somebody else have the agent's port, `jig` in the board's folder.
+    pub fn let_go_of_the_agent(&self) {
+        self.jig.go_on_over(tokio::io::join(tokio::io::empty(), tokio::io::sink()));
+    }
+
+    /// Where its sockets are, and what its console said.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Everything that came over the serial console.

@@ -5,13 +5,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
 
-use super::layers::{bind, unbind};
+use super::layers::platform_device;
 use crate::browser::Page;
+use crate::device::by_agent::Bound;
 use crate::device::layers::{Camera, CameraFault};
 use crate::jig::Jig;
 
-/// Its platform driver, and the camera there.
-const CAMERA: (&str, &str) = ("vivid", "vivid.0");
 /// How long a control may take to be set.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -48,11 +47,12 @@ die "it is in $width, $code" unless $width == 1280 && $code eq 'RGB3';
 #[derive(Debug)]
 pub(super) struct Vivid {
     jig: Jig,
+    camera: Bound,
 }
 
 impl Vivid {
     pub(super) fn new(jig: Jig) -> Self {
-        Self { jig }
+        Self { jig, camera: platform_device("vivid") }
     }
 
     async fn set_control(&self, name: &str, value: i32) -> Result<()> {
@@ -73,11 +73,11 @@ impl Camera for Vivid {
     }
 
     async fn unplug(&self) -> Result<()> {
-        unbind(&self.jig, CAMERA).await
+        self.camera.unbind(&self.jig).await
     }
 
     async fn plug(&self) -> Result<()> {
-        bind(&self.jig, CAMERA).await
+        self.camera.bind(&self.jig).await
     }
 
     async fn inject(&self, fault: CameraFault) -> Result<()> {

@@ -157,6 +157,10 @@ fn try_to_run(topics: &'static [(&'static str, &'static [BoardCase])]) -> Result
         std::fs::create_dir_all(&run.folder).with_context(|| format!("making {}", run.folder.display()))?;
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
+    let given_back = match run.ready.get() {
+        Some(Ok(ready)) => ready.give_back(),
+        Some(Err(_)) | None => Ok(()),
+    };
     if !arguments.list {
         let order: Vec<_> =
             topics.iter().flat_map(|(topic, cases)| cases.iter().map(|case| (*topic, case.0))).collect();
@@ -164,6 +168,7 @@ fn try_to_run(topics: &'static [(&'static str, &'static [BoardCase])]) -> Result
         outcomes.sort_by_key(|outcome| order.iter().position(|place| *place == (&*outcome.topic, &*outcome.name)));
         println!("report: {}", report::write(&run.folder, device.name(), &outcomes)?.display());
     }
+    given_back?;
     Ok(conclusion.exit_code())
 }
 

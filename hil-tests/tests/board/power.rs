@@ -63,6 +63,7 @@ pub(crate) const CASES: &[BoardCase] = &[
                 let hung = Instant::now();
                 notices_the_end(&scene).await?;
                 until("the device has started again", STARTS, async || {
+                    scene.device.layers.inside.reach(SOON).await?;
                     let now = boot(&scene.device).await?;
                     Ok(Look::when(now != before, (), now))
                 })
