@@ -4,6 +4,7 @@
 //! what is there already is used. [`VirtualBoard::restore`] starts from that state in seconds. Each board lives in a network of
 //! the calling thread's own, see [`crate::lab`].
 
+mod architecture;
 mod image;
 mod qemu;
 mod qmp;
@@ -19,6 +20,7 @@ use crate::jig::Jig;
 use crate::process::{self, Process};
 use crate::wait::{Look, until};
 
+pub use architecture::Architecture;
 pub use image::Image;
 use qemu::Sockets;
 use qmp::Qmp;

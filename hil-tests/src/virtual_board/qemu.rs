@@ -1,5 +1,5 @@
 //! The machine that a board is. A saved state fits its own command line and QEMU only: after a change to the devices in
-//! [`command`], change [`MACHINE`] too, which is part of the state's key.
+//! [`command`], change [`Architecture::machine`] too, which is part of the state's key.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::Architecture;
 use super::image::Image;
 use crate::lab;
 
@@ -25,35 +26,14 @@ impl Sockets {
     }
 }
 
-/// The program, and what does not change from one board to the next.
-///
-/// Nehalem encodes twice as fast as `max`. Without `tsc=reliable` the kernel may take the ACPI timer for its clock, and every
-/// look at the time leaves the emulated processor.
-pub(super) const MACHINE: [&str; 13] = [
-    "qemu-system-x86_64",
-    "-M",
-    "pc,hpet=off",
-    "-accel",
-    "tcg,thread=multi,tb-size=256",
-    "-cpu",
-    "Nehalem",
-    "-smp",
-    "2",
-    "-m",
-    "512",
-    "-append",
-    "console=ttyS0 quiet loglevel=4 panic=-1 net.ifnames=0 mitigations=off audit=0 apparmor=0 selinux=0 tsc=reliable \
-     random.trust_cpu=on",
-];
-
 /// What QEMU says of its version.
-pub(super) fn version() -> Result<Vec<u8>> {
-    let [program, ..] = MACHINE;
+pub(super) fn version(architecture: Architecture) -> Result<Vec<u8>> {
+    let [program, ..] = architecture.machine();
     Ok(Command::new(program).arg("--version").output().with_context(|| format!("starting {program}"))?.stdout)
 }
 
 pub(super) fn command(image: &Image, sockets: &Sockets, state: Option<&Path>) -> Command {
-    let [program, machine @ ..] = MACHINE;
+    let [program, machine @ ..] = image.architecture().machine();
     let mut command = Command::new(program);
     command.args(["-nodefaults", "-no-user-config", "-display", "none"]).args(machine);
     command.arg("-kernel").arg(image.kernel()).arg("-initrd").arg(image.initrd());

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use hil_tests::case::{Case, case};
 use hil_tests::device::{Board, Device, Lines};
 use hil_tests::report::{self, Ending, Figure, Outcome};
 use hil_tests::scene::Scene;
-use hil_tests::virtual_board::{Image, VirtualBoard};
+use hil_tests::virtual_board::{Architecture, Image, VirtualBoard};
 use hil_tests::{lab, tools};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -137,7 +137,8 @@ pub(crate) fn run(topics: &'static [(&'static str, &'static [BoardCase])]) -> Ex
             let (image, outcomes) = (image.clone(), outcomes.clone());
             let trial = Trial::test(format!("{topic}::{name}"), move || {
                 // Made by the first case that runs, so that listing the cases builds nothing.
-                let made = image.get_or_init(|| Image::ready().map_err(|error| format!("{error:#}")));
+                let ready = || Image::ready(Architecture::chosen()?);
+                let made = image.get_or_init(|| ready().map_err(|error| format!("{error:#}")));
                 let start = Instant::now();
                 let ended = made
                     .as_ref()
@@ -161,7 +162,7 @@ pub(crate) fn run(topics: &'static [(&'static str, &'static [BoardCase])]) -> Ex
         let order: Vec<_> =
             topics.iter().flat_map(|(topic, cases)| cases.iter().map(|case| (*topic, case.0))).collect();
         outcomes.sort_by_key(|outcome| order.iter().position(|place| *place == (&*outcome.topic, &*outcome.name)));
-        match report_folder().and_then(|folder| report::write(&folder, "the virtual board, amd64", &outcomes)) {
+        match write_report(&outcomes) {
             Ok(page) => println!("report: {}", page.display()),
             Err(error) => eprintln!("board: there is no report: {error:#}"),
         }
@@ -174,8 +175,13 @@ fn outcome(topic: &str, name: &str, ending: Ending, took: Duration) -> Outcome {
     Outcome { topic: topic.to_owned(), name: name.to_owned(), ending, took, figures, pictures }
 }
 
+fn write_report(outcomes: &[Outcome]) -> Result<PathBuf> {
+    let device = format!("the virtual board, {}", Architecture::chosen()?.name());
+    report::write(&report_folder()?, &device, outcomes)
+}
+
 fn report_folder() -> Result<PathBuf> {
-    Ok(tools::cache()?.join(Path::new("report/virtual-amd64")))
+    Ok(tools::cache()?.join(format!("report/virtual-{}", Architecture::chosen()?.name())))
 }
 
 fn said(panic: &(dyn std::any::Any + Send)) -> String {
