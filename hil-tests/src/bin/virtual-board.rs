@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use hil_tests::case::{Case, block_on};
 use hil_tests::device::layers::Power as _;
 use hil_tests::lab;
-use hil_tests::virtual_board::{Image, SECRET, VirtualBoard};
+use hil_tests::virtual_board::{Architecture, Image, SECRET, VirtualBoard};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::process::Command;
@@ -24,7 +24,7 @@ fn main() -> Result<ExitCode> {
     if let Some(obstacle) = lab::obstacle() {
         bail!(obstacle);
     }
-    let image = Image::ready()?;
+    let image = Image::ready(Architecture::Amd64)?;
     lab::enter()?;
     let case = Case::new()?;
     let status = block_on(async {

@@ -11,7 +11,7 @@ use super::{Board, SimulatedBoard};
 use crate::bench::{Bench, BenchDescription};
 use crate::case::Case;
 use crate::lab;
-use crate::virtual_board::{Image, VirtualBoard};
+use crate::virtual_board::{Architecture, Image, VirtualBoard};
 
 /// A device to run cases on.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct Description {
 #[derive(Debug)]
 enum Kind {
     Simulated,
-    Virtual,
+    Virtual(Architecture),
     Bench(Box<Bench>),
 }
 
@@ -46,7 +46,7 @@ struct RawSimulated {}
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawVirtual {
-    architecture: String,
+    architecture: Architecture,
 }
 
 /// A device whose parts are made, so that each case can have it anew.
@@ -70,10 +70,7 @@ impl Description {
         let raw: RawDescription = toml::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
         let kind = match (raw.simulated, raw.r#virtual, raw.bench) {
             (Some(RawSimulated {}), None, None) => Kind::Simulated,
-            (None, Some(RawVirtual { architecture }), None) if architecture == "amd64" => Kind::Virtual,
-            (None, Some(RawVirtual { architecture }), None) => {
-                bail!("{}: there is no virtual board for {architecture}", path.display())
-            }
+            (None, Some(RawVirtual { architecture }), None) => Kind::Virtual(architecture),
             (None, None, Some(bench)) => {
                 let bench = Bench::new(bench, path.parent().unwrap_or(Path::new(".")));
                 Kind::Bench(Box::new(bench.with_context(|| format!("reading {}", path.display()))?))
@@ -98,7 +95,7 @@ impl Description {
     pub fn obstacle(&self) -> Option<String> {
         match &self.kind {
             Kind::Simulated => None,
-            Kind::Virtual => lab::obstacle(),
+            Kind::Virtual(_) => lab::obstacle(),
             Kind::Bench(bench) => bench.obstacle(),
         }
     }
@@ -107,7 +104,7 @@ impl Description {
     pub fn lacks(&self, ability: Ability) -> Option<String> {
         match &self.kind {
             Kind::Simulated => SimulatedBoard::lacks(ability).map(str::to_owned),
-            Kind::Virtual => None,
+            Kind::Virtual(_) => None,
             Kind::Bench(bench) => bench.lacks(ability).map(str::to_owned),
         }
     }
@@ -119,7 +116,7 @@ impl Description {
     pub fn make_ready(&self) -> Result<Ready> {
         match &self.kind {
             Kind::Simulated => Ok(Ready::Simulated),
-            Kind::Virtual => Image::ready().map(Ready::Virtual),
+            Kind::Virtual(architecture) => Image::ready(*architecture).map(Ready::Virtual),
             Kind::Bench(bench) => {
                 bench.install()?;
                 Ok(Ready::Bench(bench.clone()))

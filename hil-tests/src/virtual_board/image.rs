@@ -8,15 +8,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest as _, Sha256};
 
-use super::{VirtualBoard, qemu};
+use super::{Architecture, VirtualBoard, qemu};
 use crate::case::{Case, block_on};
 use crate::device::Status;
 use crate::jig::Jig;
 use crate::wait::{Look, until};
 use crate::{lab, tools};
 
-/// The boards' processor: that of most machines which run the tests, and fast to emulate.
-const ARCHITECTURE: &str = "amd64";
 /// How much a board may write, in bytes; nothing is used of it until it does.
 const WRITTEN_DRIVE: u64 = 192 << 20;
 /// How long the daemon's package takes to install in an emulated machine.
@@ -29,6 +27,7 @@ const KEPT_STATES: usize = 2;
 /// Everything that a board starts from, in the cache.
 #[derive(Debug, Clone)]
 pub struct Image {
+    architecture: Architecture,
     folder: PathBuf,
     tools: PathBuf,
     state: PathBuf,
@@ -40,27 +39,31 @@ impl Image {
     ///
     /// # Errors
     /// When a script fails, or the board does not get as far as being able to ring.
-    pub fn ready() -> Result<Self> {
-        let folder = script("virtual/build", &[ARCHITECTURE.as_ref()])?;
-        let folder = PathBuf::from(folder.lines().last().context("the build names no folder")?);
-        let (tools, tools_key) = tools_drive(&folder)?;
+    pub fn ready(architecture: Architecture) -> Result<Self> {
+        let folder = folder_from("virtual/build", &[architecture.name().as_ref()])?;
+        let (tools, tools_key) = tools_drive(architecture, &folder)?;
         let name = folder.file_name().context("the build names a folder")?.to_string_lossy().into_owned();
         let mut key = Sha256::new();
         key.update(&name);
         key.update(tools_key);
         // The machine, and how its state is made.
-        key.update(include_bytes!("qemu.rs"));
-        key.update(include_bytes!("image.rs"));
-        key.update(qemu::version()?);
+        for source in [&include_bytes!("architecture.rs")[..], include_bytes!("qemu.rs"), include_bytes!("image.rs")] {
+            key.update(source);
+        }
+        key.update(qemu::version(architecture)?);
         // A root that was built anew has the name of the old one.
         let root = fs::metadata(folder.join("root.squashfs")).context("looking at the root")?;
         key.update(format!("{} {:?}", root.len(), root.modified().context("looking at the root")?));
         let state = folder.with_file_name(format!("{name}-{}.state", short(key)));
-        let image = Self { folder, tools, state };
+        let image = Self { architecture, folder, tools, state };
         if !image.state.exists() {
             image.make_state()?;
         }
         Ok(image)
+    }
+
+    pub(super) fn architecture(&self) -> Architecture {
+        self.architecture
     }
 
     pub(super) fn kernel(&self) -> PathBuf {
@@ -99,7 +102,8 @@ impl Image {
     }
 
     fn make_state(&self) -> Result<()> {
-        eprintln!("virtual: {ARCHITECTURE}: starting the board once, to save it when it is able to ring");
+        let name = self.architecture.name();
+        eprintln!("virtual: {name}: starting the board once, to save it when it is able to ring");
         let image = self.clone();
         // A network belongs to a thread: this one's is left alone.
         let made = std::thread::spawn(move || -> Result<()> {
@@ -125,7 +129,9 @@ impl Image {
                 .flatten()
                 .map(|entry| entry.path())
                 .filter(|path| path.extension().is_some_and(|found| found == extension))
-                .filter(|path| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(ARCHITECTURE)))
+                .filter(|path| {
+                    path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(self.architecture.name()))
+                })
                 .filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)))
                 .collect();
             old.sort();
@@ -175,8 +181,8 @@ async fn clock_rate(jig: &Jig) -> Result<f64> {
 }
 
 /// The drive with what changes from build to build, and its key.
-fn tools_drive(board: &Path) -> Result<(PathBuf, String)> {
-    let (daemon, jig) = (tools::doorwayd()?, tools::jig()?);
+fn tools_drive(architecture: Architecture, board: &Path) -> Result<(PathBuf, String)> {
+    let (daemon, jig) = programs(architecture)?;
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let firmware = here.join("../firmware");
     let mut inputs = vec![daemon.clone(), jig.clone(), firmware.join("doorway.toml")];
@@ -190,14 +196,14 @@ fn tools_drive(board: &Path) -> Result<(PathBuf, String)> {
         key.update(fs::read(input).with_context(|| format!("reading {}", input.display()))?);
     }
     let key = short(key);
-    let drive = board.with_file_name(format!("{ARCHITECTURE}-tools-{key}.squashfs"));
+    let drive = board.with_file_name(format!("{}-tools-{key}.squashfs", architecture.name()));
     if !drive.exists() {
         let work = tempfile::tempdir().context("making a folder for the tools drive")?;
         let (package, agent) = (work.path().join("doorwayd.deb"), work.path().join("jig"));
         fs::copy(&jig, &agent).context("copying the agent")?;
         // Unstripped it is larger, and works as well.
         let _stripped = Command::new("strip").arg(&agent).stderr(Stdio::null()).status();
-        script("../firmware/debian/package", &[daemon.as_ref(), ARCHITECTURE.as_ref(), package.as_ref()])?;
+        script("../firmware/debian/package", &[daemon.as_ref(), architecture.name().as_ref(), package.as_ref()])?;
         let guest = here.join("virtual/guest");
         let (config, description) = (guest.join("doorway.toml"), guest.join("board.toml"));
         script(
@@ -206,6 +212,23 @@ fn tools_drive(board: &Path) -> Result<(PathBuf, String)> {
         )?;
     }
     Ok((drive, key))
+}
+
+/// The daemon and the agent for an architecture.
+fn programs(architecture: Architecture) -> Result<(PathBuf, PathBuf)> {
+    match architecture {
+        Architecture::Amd64 => Ok((tools::doorwayd()?, tools::jig()?)),
+        Architecture::Arm64 => {
+            let folder = folder_from("../firmware/cross/build", &[])?;
+            Ok((folder.join("doorwayd"), folder.join("jig")))
+        }
+    }
+}
+
+/// Runs a script that makes a folder and prints where it is.
+fn folder_from(name: &str, arguments: &[&std::ffi::OsStr]) -> Result<PathBuf> {
+    let said = script(name, arguments)?;
+    Ok(PathBuf::from(said.lines().last().with_context(|| format!("{name} names no folder"))?))
 }
 
 /// Runs a script of this folder's and returns what it printed; its progress goes to the terminal.

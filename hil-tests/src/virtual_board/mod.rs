@@ -4,6 +4,7 @@
 //! what is there already is used. [`VirtualBoard::restore`] starts from that state in seconds. Each board lives in a network of
 //! the calling thread's own, see [`crate::lab`].
 
+mod architecture;
 mod image;
 mod layers;
 mod qemu;
@@ -24,6 +25,7 @@ use crate::jig::Jig;
 use crate::process::Process;
 use crate::wait::{Look, until};
 
+pub use architecture::Architecture;
 pub use image::Image;
 pub use layers::SECRET;
 use qemu::Files;

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::Architecture;
 use super::image::Image;
 use crate::{lab, os};
 
@@ -24,49 +25,31 @@ impl Files {
     }
 }
 
-/// The program, and what does not change from one board to the next.
-///
-/// Nehalem encodes twice as fast as `max`. Without `tsc=reliable` the kernel may take the ACPI timer for its clock, and every
-/// look at the time leaves the emulated processor.
-const MACHINE: [&str; 11] = [
-    "qemu-system-x86_64",
-    "-M",
-    "pc,hpet=off",
-    "-accel",
-    "tcg,thread=multi,tb-size=256",
-    "-cpu",
-    "Nehalem",
-    "-smp",
-    "2",
-    "-m",
-    "512",
-];
-
-/// The kernel's command line.
-const KERNEL: &str = "console=ttyS0 quiet loglevel=4 panic=-1 net.ifnames=0 mitigations=off audit=0 apparmor=0 selinux=0 tsc=reliable \
-     random.trust_cpu=on";
-
 /// What QEMU says of its version.
-pub(super) fn version() -> Result<Vec<u8>> {
-    let [program, ..] = MACHINE;
+pub(super) fn version(architecture: Architecture) -> Result<Vec<u8>> {
+    let [program, ..] = architecture.machine();
     Ok(Command::new(program).arg("--version").output().with_context(|| format!("starting {program}"))?.stdout)
 }
 
-/// How fast the board's clock counts. Left to itself the kernel finds out against an emulated timer, and may be far off when
+/// How fast the board's clock counts. Left to itself an x86 kernel finds out against an emulated timer, and may be far off when
 /// this machine has other things to do. The emulated counter is this machine's.
-fn known_clock() -> String {
-    #[cfg(target_arch = "x86_64")]
-    return format!(" tsc_early_khz={}", os::time_stamp_counter_khz());
-    #[cfg(not(target_arch = "x86_64"))]
-    return String::new();
+fn known_clock(architecture: Architecture) -> String {
+    match architecture {
+        #[cfg(target_arch = "x86_64")]
+        Architecture::Amd64 => format!(" tsc_early_khz={}", os::time_stamp_counter_khz()),
+        #[cfg(not(target_arch = "x86_64"))]
+        Architecture::Amd64 => String::new(),
+        Architecture::Arm64 => String::new(),
+    }
 }
 
 pub(super) fn command(image: &Image, files: &Files, state: Option<&Path>) -> Command {
-    let [program, machine @ ..] = MACHINE;
+    let architecture = image.architecture();
+    let [program, machine @ ..] = architecture.machine();
     let mut command = Command::new(program);
     command.args(["-nodefaults", "-no-user-config", "-display", "none"]).args(machine);
     command.arg("-kernel").arg(image.kernel()).arg("-initrd").arg(image.initrd());
-    command.arg("-append").arg(format!("{KERNEL}{}", known_clock()));
+    command.arg("-append").arg(format!("{}{}", architecture.kernel(), known_clock(architecture)));
     // The initrd tells the drives apart by their order. What the board calls written is in this machine's hands when QEMU is
     // killed, so nothing has to be flushed.
     let drives = [
