@@ -47,7 +47,7 @@ impl Architecture {
             Self::Arm64 => machine(
                 "qemu-system-aarch64",
                 "virt",
-                "cortex-a53",
+                "cortex-a76",
                 "console=ttyAMA0 quiet loglevel=4 panic=-1 net.ifnames=0 mitigations=off audit=0 apparmor=0 selinux=0 \
                  random.trust_cpu=on",
             ),
