@@ -26,7 +26,7 @@ impl Architecture {
         // Nehalem encodes twice as fast as `max`.
         let [program, machine, processor] = match self {
             Self::Amd64 => ["qemu-system-x86_64", "pc,hpet=off", "Nehalem"],
-            Self::Arm64 => ["qemu-system-aarch64", "virt", "cortex-a53"],
+            Self::Arm64 => ["qemu-system-aarch64", "virt", "cortex-a76"],
         };
         let accelerator = "tcg,thread=multi,tb-size=256";
         [program, "-M", machine, "-accel", accelerator, "-cpu", processor, "-smp", "2", "-m", "512"]
