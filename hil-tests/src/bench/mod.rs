@@ -102,10 +102,10 @@ impl Bench {
         (!there).then_some(reason)
     }
 
-    /// Switches the device on and brings onto it what its description says.
+    /// Switches the device on, brings onto it what its description says, and reaches its agent.
     ///
     /// # Errors
-    /// When that fails.
+    /// When that fails: then no case needs to try.
     pub fn install(&self) -> Result<()> {
         block_on(async {
             self.switch_on().await?;
@@ -115,7 +115,9 @@ impl Bench {
                 }
                 Ok(Look::Found(()))
             })
-            .await
+            .await?;
+            self.reach(None).await?;
+            Ok(())
         })
     }
 

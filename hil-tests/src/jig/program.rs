@@ -23,13 +23,8 @@ const MAX_SAID: usize = 2000;
 pub struct AgentProgram {
     command: Vec<OsString>,
     jig: Jig,
-    running: Mutex<Running>,
-}
-
-#[derive(Debug)]
-struct Running {
-    child: Child,
-    /// What it says on its standard error.
+    child: Mutex<Child>,
+    /// What it says on its standard error: this time or, as long as it says nothing, the last.
     said: Arc<Mutex<String>>,
 }
 
@@ -40,8 +35,9 @@ impl AgentProgram {
     /// When it can't be started.
     pub fn start(command: &[impl AsRef<OsStr>]) -> Result<Self> {
         let command: Vec<_> = command.iter().map(|part| part.as_ref().to_owned()).collect();
-        let (running, output, input) = spawn(&command)?;
-        Ok(Self { command, jig: Jig::over(tokio::io::join(output, input)), running: Mutex::new(running) })
+        let said = Arc::default();
+        let (child, output, input) = spawn(&command, &said)?;
+        Ok(Self { command, jig: Jig::over(tokio::io::join(output, input)), child: Mutex::new(child), said })
     }
 
     /// Starts the program again: the connection broke. Whoever has the agent goes on with it.
@@ -49,9 +45,9 @@ impl AgentProgram {
     /// # Errors
     /// When it can't be started.
     pub fn start_again(&self) -> Result<()> {
-        let (running, output, input) = spawn(&self.command)?;
+        let (child, output, input) = spawn(&self.command, &self.said)?;
         self.jig.go_on_over(tokio::io::join(output, input));
-        *lock(&self.running) = running;
+        *lock(&self.child) = child;
         Ok(())
     }
 
@@ -66,7 +62,7 @@ impl AgentProgram {
             if self.jig.answers().await? {
                 return Ok(());
             }
-            let ended = lock(&self.running).child.try_wait().context("asking for the program's end")?;
+            let ended = lock(&self.child).try_wait().context("asking for the program's end")?;
             if start.elapsed() >= within {
                 bail!("no agent answered within {within:.0?}: {}", self.complaint(ended));
             }
@@ -87,14 +83,14 @@ impl AgentProgram {
 
     fn complaint(&self, ended: Option<ExitStatus>) -> String {
         let command: Vec<_> = self.command.iter().map(|part| part.to_string_lossy()).collect();
-        let state = ended.map_or_else(|| "runs in silence".to_owned(), |status| format!("ended with {status}"));
-        let said = lock(&lock(&self.running).said).trim().to_owned();
-        let said = if said.is_empty() { String::new() } else { format!(" and said: {said}") };
+        let state = ended.map_or_else(|| "runs".to_owned(), |status| format!("ended with {status}"));
+        let said = lock(&self.said).trim().to_owned();
+        let said = if said.is_empty() { " and says nothing".to_owned() } else { format!(" and said: {said}") };
         format!("`{}` {state}{said}. Try it by hand: it has to wait for requests without a word", command.join(" "))
     }
 }
 
-fn spawn(command: &[OsString]) -> Result<(Running, ChildStdout, ChildStdin)> {
+fn spawn(command: &[OsString], said: &Arc<Mutex<String>>) -> Result<(Child, ChildStdout, ChildStdin)> {
     let (program, arguments) = command.split_first().context("no command")?;
     let child = Command::new(program)
         .args(arguments)
@@ -106,16 +102,19 @@ fn spawn(command: &[OsString]) -> Result<(Running, ChildStdout, ChildStdin)> {
     let mut child = child.with_context(|| format!("starting {}", program.display()))?;
     let output = child.stdout.take().context("its output is a pipe")?;
     let input = child.stdin.take().context("its input is a pipe")?;
-    let said = Arc::default();
-    tokio::spawn(listen(child.stderr.take().context("its complaints are a pipe")?, Arc::clone(&said)));
-    Ok((Running { child, said }, output, input))
+    tokio::spawn(listen(child.stderr.take().context("its complaints are a pipe")?, said.clone()));
+    Ok((child, output, input))
 }
 
 /// Keeps the beginning of what is said; the rest is read too, as a full pipe would hold the program up.
 async fn listen(mut complaints: ChildStderr, said: Arc<Mutex<String>>) {
     let mut bytes = [0; 1024];
+    let mut first = true;
     while let Ok(count @ 1..) = complaints.read(&mut bytes).await {
         let mut said = lock(&said);
+        if std::mem::take(&mut first) {
+            said.clear();
+        }
         if said.len() < MAX_SAID {
             said.push_str(&String::from_utf8_lossy(&bytes[..count]));
         }
@@ -151,7 +150,7 @@ mod tests {
             let program = AgentProgram::start(&["sh", "-c", &agent]).unwrap();
             let jig = program.jig().clone();
             program.reach(Duration::from_secs(5)).await.unwrap();
-            lock(&program.running).child.start_kill().unwrap();
+            lock(&program.child).start_kill().unwrap();
             while jig.answers().await.unwrap() {}
             program.reach(Duration::from_secs(5)).await.unwrap();
             assert!(jig.answers().await.unwrap(), "the clone did not go on");
