@@ -11,8 +11,11 @@ use doorway_signaling::{Handle, LocalStation};
 use futures_util::{SinkExt as _, StreamExt as _};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, watch};
+use tokio_tungstenite::MaybeTlsStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+use crate::net::has_address;
 
 /// Messages that wait for the companion. When it takes none, further ones are dropped: what they tell is either old by
 /// then or told anew after the reconnect.
@@ -202,6 +205,10 @@ async fn connection(
     if let Err(error) = socket.send(text(&hello(outward, resume))).await {
         return Over::NotReached(error.to_string());
     }
+    let MaybeTlsStream::Plain(stream) = socket.get_ref() else {
+        return Over::NotReached("only ws:// is spoken".into());
+    };
+    let address = stream.local_addr().map(|address| address.ip()).ok();
     let mut heard = Instant::now();
     let mut welcomed = false;
     let mut ping = tokio::time::interval(SILENCE_LIMIT / 3);
@@ -244,6 +251,10 @@ async fn connection(
             _ = ping.tick() => {
                 if heard.elapsed() > SILENCE_LIMIT {
                     return Over::WasUp("silent for too long".into());
+                }
+                // The connection of an address that went would be silent for as long, and a call does not wait for that.
+                if address.is_some_and(|address| !has_address(address)) {
+                    return Over::WasUp("this machine has another address".into());
                 }
                 if welcomed && socket.send(text(&StationMessage::Ping {})).await.is_err() {
                     return Over::WasUp("closed by the companion".into());

@@ -34,6 +34,11 @@ pub fn local_addresses(wanted: &[String], port: u16, ipv6: bool) -> Vec<SocketAd
     addresses
 }
 
+/// Whether this computer has an address at this moment. When it can't be told, it has.
+pub fn has_address(address: IpAddr) -> bool {
+    if_addrs::get_if_addrs().map_or(true, |interfaces| interfaces.iter().any(|interface| interface.ip() == address))
+}
+
 /// The names of this computer's interfaces.
 pub fn interface_names() -> Vec<String> {
     // Those without an address too, such as one whose cable is out.
@@ -76,6 +81,12 @@ mod tests {
         assert!(is_reachable(&"169.254.3.4".parse().unwrap(), true));
         assert!(is_reachable(&"fd00::2".parse().unwrap(), true));
         assert!(!is_reachable(&"fd00::2".parse().unwrap(), false));
+    }
+
+    #[test]
+    fn an_address_of_somebody_else_is_not_ours() {
+        assert!(has_address("127.0.0.1".parse().unwrap()));
+        assert!(!has_address("192.0.2.1".parse().unwrap()));
     }
 
     #[test]

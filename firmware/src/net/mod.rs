@@ -5,5 +5,5 @@ mod interfaces;
 mod socket;
 
 pub use impairment::{Impairment, ImpairmentSettings};
-pub use interfaces::{interface_names, local_addresses};
+pub use interfaces::{has_address, interface_names, local_addresses};
 pub use socket::{Datagrams, PeerSocket, SocketError};
