@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::Architecture;
 use super::image::Image;
-use crate::{lab, os};
+use crate::lab;
 
 /// The files of one machine: where it is spoken with, and what it writes to.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(super) fn version(architecture: Architecture) -> Result<Vec<u8>> {
 fn known_clock(architecture: Architecture) -> String {
     match architecture {
         #[cfg(target_arch = "x86_64")]
-        Architecture::Amd64 => format!(" tsc_early_khz={}", os::time_stamp_counter_khz()),
+        Architecture::Amd64 => format!(" tsc_early_khz={}", crate::os::time_stamp_counter_khz()),
         #[cfg(not(target_arch = "x86_64"))]
         Architecture::Amd64 => String::new(),
         Architecture::Arm64 => String::new(),
