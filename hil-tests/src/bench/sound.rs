@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 
 use super::plug::Plug;
-use crate::device::by_agent::{Air, VISITOR_HZ};
+use crate::device::by_agent::{self, Air, VISITOR_HZ};
 use crate::device::layers::SoundCard;
 use crate::jig::Jig;
 use crate::tone::Sound;
@@ -62,6 +62,10 @@ impl SoundCard for BenchSound {
 
     async fn speaker(&self, seconds: f64) -> Result<Sound> {
         self.air.speaker(seconds).await
+    }
+
+    async fn open_pcms(&self) -> Result<String> {
+        by_agent::open_pcms(&self.device).await
     }
 
     async fn unplug(&self) -> Result<()> {

@@ -212,9 +212,7 @@ impl Device for Board {
             Ok(Look::when(left.is_empty(), (), left.join("\n")))
         })
         .await?;
-        // The kernel's view: nobody has a PCM open.
-        let open =
-            self.inside().sh("cat /proc/asound/card*/pcm*/sub*/status 2>/dev/null | grep -v closed || true").await?;
+        let open = self.layers.sound.open_pcms().await?;
         ensure!(open.trim().is_empty(), "a PCM is still open: {open}");
         Ok(())
     }

@@ -217,6 +217,14 @@ impl Air {
     }
 }
 
+/// What the kernel of the agent's computer says of the PCMs that somebody has open.
+///
+/// # Errors
+/// When the agent is gone.
+pub async fn open_pcms(jig: &Jig) -> Result<String> {
+    jig.sh("cat /proc/asound/card*/pcm*/sub*/status 2>/dev/null | grep -v closed || true").await
+}
+
 /// A device and its driver, in sysfs.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -236,6 +236,9 @@ pub trait SoundCard: Debug {
     /// What the speaker played in the last `seconds`.
     async fn speaker(&self, seconds: f64) -> Result<Sound>;
 
+    /// What the kernel says of the PCMs that somebody has open; nothing when nobody has.
+    async fn open_pcms(&self) -> Result<String>;
+
     /// Takes the card away.
     async fn unplug(&self) -> Result<()>;
 

@@ -152,6 +152,10 @@ impl SoundCard for Loopback {
         self.air.speaker(seconds).await
     }
 
+    async fn open_pcms(&self) -> Result<String> {
+        by_agent::open_pcms(&self.jig).await
+    }
+
     async fn unplug(&self) -> Result<()> {
         // Who plays into a card that is unplugged falls silent.
         self.air.hush().await?;

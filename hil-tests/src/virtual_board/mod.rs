@@ -36,7 +36,7 @@ const QEMU_START: Duration = Duration::from_secs(20);
 /// How long a restored board takes until its agent answers.
 const RESTORED: Duration = Duration::from_secs(60);
 /// How long a board takes from power-on to the agent.
-pub const BOOTED: Duration = Duration::from_secs(420);
+const BOOTED: Duration = Duration::from_secs(420);
 
 /// A board. Dropping it cuts its power.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ use hil_tests::browser::{Latency, View};
 use hil_tests::device::layers::Wire;
 use hil_tests::device::{Board, Device, Resources};
 use hil_tests::scene::Scene;
+use hil_tests::wait::{Look, until};
 
 use crate::harness::{
     BoardCase, CASE, PULSE_SLACK, Pace, SOON, figure, on_a_device, picture, with_a_household, with_page,
@@ -113,6 +114,10 @@ async fn whole_call(scene: Scene<Board>) -> Result<()> {
     board.picture_moves(&scene.page, 5, SOON).await?;
     picture(&scene.page, "ringing").await?;
     ensure!(board.status().await?.activity == Activity::Ringing);
+    until("the button's light is on", SOON, async || {
+        Ok(Look::when(board.layers.contacts.is_active(Wire::Indicator).await?, (), "off"))
+    })
+    .await?;
 
     board.layers.sound.speak().await?;
     scene.page.click("#answer").await?;

@@ -1,16 +1,13 @@
 //! A companion on another computer, which comes, goes and is away.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use doorway_proto::state::Activity;
-use hil_tests::browser::View;
 use hil_tests::case::Case;
 use hil_tests::device::{Board, Companion, Device};
 use hil_tests::scene::Scene;
 
 use crate::harness::{BoardCase, CASE, Pace, SOON, on_a_device};
-use crate::scenes::{both_hear, call_id, talk, with_the_page_of};
+use crate::scenes::{FOUND, both_hear, call_id, rings_again, talk, with_the_page_of};
 
 pub(crate) const CASES: &[BoardCase] = &[(
     "daemon_page_and_a_companion_elsewhere_find_each_other_in_any_order_and_calls_outlive_it",
@@ -18,9 +15,6 @@ pub(crate) const CASES: &[BoardCase] = &[(
     &[],
     |ready| on_a_device(ready, CASE + CASE, any_order),
 )];
-
-/// How long they may take to find each other again; nobody asks more than once in a few seconds.
-const FOUND: Duration = Duration::from_secs(45);
 
 async fn any_order(case: &Case, board: Board) -> Result<()> {
     let mut companion = Companion::prepare(case, board.household())?;
@@ -33,7 +27,7 @@ async fn any_order(case: &Case, board: Board) -> Result<()> {
     outlives_the_companion(&scene, &mut companion).await?;
 
     scene.device.restart().await.context("the companion was there first")?;
-    rings(&scene).await.context("the daemon came last")?;
+    rings_again(&scene).await.context("the daemon came last")?;
 
     companion.stop()?;
     scene.device.layers.service.stop().await?;
@@ -41,7 +35,7 @@ async fn any_order(case: &Case, board: Board) -> Result<()> {
     scene.page.wait_online(FOUND).await.context("the page was there first, then the companion")?;
     scene.device.layers.service.start().await?;
     scene.device.begin().await?;
-    rings(&scene).await.context("the page was there first")?;
+    rings_again(&scene).await.context("the page was there first")?;
     scene.leave_nothing().await?;
     companion.stop()
 }
@@ -71,17 +65,6 @@ async fn outlives_the_companion(scene: &Scene<Board>, companion: &mut Companion)
     ensure!(call_id(&scene.device).await? == call, "it is another call");
     scene.page.click("#hang-up").await?;
     scene.device.layers.sound.hush().await?;
-    scene.device.wait_for(Activity::Idle, SOON).await?;
-    Ok(())
-}
-
-async fn rings(scene: &Scene<Board>) -> Result<()> {
-    scene.page.wait_online(FOUND).await?;
-    scene.device.wait_until("the station sees the page", FOUND, |status| status.companion.clients > 0).await?;
-    scene.device.press().await?;
-    scene.page.wait_view(View::Ringing, SOON).await?;
-    scene.device.picture_moves(&scene.page, 3, SOON).await?;
-    scene.page.click("#decline").await?;
     scene.device.wait_for(Activity::Idle, SOON).await?;
     Ok(())
 }

@@ -10,6 +10,7 @@ use hil_tests::device::{Board, Device};
 use hil_tests::scene::{Scene, station_hears};
 
 use crate::harness::{BoardCase, CASE, Pace, SOON, figure, on_a_device, with_page};
+use crate::scenes::rings_again;
 
 pub(crate) const CASES: &[BoardCase] = &[
     ("a_clock_that_jumps_an_hour_both_ways_changes_nothing_of_a_call", Pace::Quick, &[Ability::Clock], |ready| {
@@ -118,10 +119,7 @@ pub(crate) const CASES: &[BoardCase] = &[
                 scene.page.wait_for("the page notices", SOON, offline).await?;
                 scene.device.layers.service.start().await?;
                 scene.device.begin().await?;
-                scene.page.wait_online(SOON).await?;
-                scene.ring().await?;
-                scene.page.click("#decline").await?;
-                scene.device.wait_for(Activity::Idle, SOON).await?;
+                rings_again(&scene).await?;
             }
             scene.leave_nothing().await
         });

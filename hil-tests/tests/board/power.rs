@@ -3,14 +3,13 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use doorway_proto::state::Activity;
 use hil_tests::device::layers::{Ability, Wire};
 use hil_tests::device::{Board, Device};
 use hil_tests::scene::Scene;
 use hil_tests::wait::{Look, until};
 
 use crate::harness::{BoardCase, CASE, Pace, SOON, figure, on_a_device, with_page};
-use crate::scenes::{notices_the_end, open_the_door, talk};
+use crate::scenes::{notices_the_end, open_the_door, rings_again, talk};
 
 pub(crate) const CASES: &[BoardCase] = &[
     (
@@ -27,6 +26,24 @@ pub(crate) const CASES: &[BoardCase] = &[
                 notices_the_end(&scene).await?;
                 power.give().await?;
                 scene.device.begin_after_a_start(STARTS).await?;
+                rings_again_with_the_door_shut(scene).await
+            });
+        },
+    ),
+    (
+        "a_reset_in_the_pulse_leaves_the_door_shut_and_the_device_rings_again",
+        Pace::Slow,
+        &[Ability::PowerCut, Ability::ServiceManager],
+        |ready| {
+            on_a_device(ready, STARTS + CASE, async |case, board| {
+                let mut scene = with_page(case, board).await?;
+                talk(&scene).await?;
+                let before = boot(&scene.device).await?;
+                open_the_door(&scene).await?;
+                scene.device.layers.power()?.reset().await?;
+                notices_the_end(&scene).await?;
+                has_started_again(&scene.device, &before).await?;
+                scene.device.begin().await?;
                 rings_again_with_the_door_shut(scene).await
             });
         },
@@ -62,14 +79,9 @@ pub(crate) const CASES: &[BoardCase] = &[
                 scene.device.inside().sh(&format!("kill -STOP {pid}; kill -SEGV 1")).await?;
                 let hung = Instant::now();
                 notices_the_end(&scene).await?;
-                until("the device has started again", STARTS, async || {
-                    scene.device.layers.inside.reach(SOON).await?;
-                    let now = boot(&scene.device).await?;
-                    Ok(Look::when(now != before, (), now))
-                })
-                .await?;
+                has_started_again(&scene.device, &before).await?;
                 figure("hang to started again", hung.elapsed().as_secs_f64(), "s");
-                scene.device.begin_after_a_start(STARTS).await?;
+                scene.device.begin().await?;
                 rings_again_with_the_door_shut(scene).await
             });
         },
@@ -81,12 +93,17 @@ const STARTS: Duration = Duration::from_secs(420);
 
 async fn rings_again_with_the_door_shut(scene: Scene<Board>) -> Result<()> {
     ensure!(!scene.device.layers.contacts.is_active(Wire::Relay).await?, "the relay is energised");
-    scene.page.wait_online(Duration::from_secs(60)).await?;
-    scene.device.wait_until("the station sees the page", SOON, |status| status.companion.clients > 0).await?;
-    scene.ring().await?;
-    scene.page.click("#decline").await?;
-    scene.device.wait_for(Activity::Idle, SOON).await?;
+    rings_again(&scene).await?;
     scene.leave_nothing().await
+}
+
+async fn has_started_again(board: &Board, before: &str) -> Result<()> {
+    until("the device has started again", STARTS, async || {
+        board.layers.inside.reach(SOON).await?;
+        let now = boot(board).await?;
+        Ok(Look::when(now != before, (), now))
+    })
+    .await
 }
 
 /// The present start of the kernel's.

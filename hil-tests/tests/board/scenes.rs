@@ -11,6 +11,9 @@ use hil_tests::scene::{Scene, station_hears};
 
 use crate::harness::SOON;
 
+/// How long page, companion and station may take to find each other again: each asks less and less often.
+pub(crate) const FOUND: Duration = Duration::from_secs(45);
+
 /// Both hear each other.
 pub(crate) async fn both_hear(scene: &Scene<Board>) -> Result<()> {
     scene.page.hears(scene.device.layers.sound.visitor_hz(), SOON).await.context("at home")?;
@@ -42,6 +45,19 @@ pub(crate) async fn with_the_page_of(case: &Case, board: Board, companion: &Comp
     let browser = Browser::start_trusting(case, &companion.origin(), Screen::Phone, Microphone::Granted).await?;
     let page = browser.open_online(&companion.page()).await?;
     Scene::with(board, browser, page).await
+}
+
+/// The page that was there all the time, or is back, is rung, shows the visitor and declines.
+pub(crate) async fn rings_again(scene: &Scene<Board>) -> Result<()> {
+    let Scene { device, page, .. } = scene;
+    page.wait_online(FOUND).await?;
+    device.wait_until("the station sees the page", FOUND, |status| status.companion.clients > 0).await?;
+    device.press().await?;
+    page.wait_view(View::Ringing, SOON).await?;
+    device.picture_moves(page, 3, SOON).await?;
+    page.click("#decline").await?;
+    device.wait_for(Activity::Idle, SOON).await?;
+    Ok(())
 }
 
 /// The page finds out that the device is gone.
