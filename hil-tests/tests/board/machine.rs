@@ -80,29 +80,15 @@ pub(crate) const CASES: &[BoardCase] = &[
         &[Ability::ServiceManager],
         |ready| {
             on_a_device(ready, CASE, async |_case, mut board| {
-                let pid = board.status().await?.pid;
-                let (_, killed) = board.inside().clock().await?;
-                board.inside().sh(&format!("kill -9 {pid}")).await?;
-                board.begin().await?;
-                // Of the program alone, and of the daemon until then.
-                let loading = "doorwayd --version >/dev/null; times >/run/times; \
-                     tail -n 1 /run/times | sed 's/0m//g; s/s//g' | awk '{print $1 + $2}'";
-                let used =
-                    "awk '{print ($14 + $15) / 100}' /proc/$(systemctl show --value --property=MainPID doorwayd)/stat";
-                let seconds =
-                    async |script: &str| -> Result<f64> { Ok(board.inside().sh(script).await?.trim().parse()?) };
-                figure("CPU time of the daemon until able to ring", seconds(used).await?, "s");
-                figure("CPU time of loading it, of that", seconds(loading).await?, "s");
-                let since_boot = async |property: &str| -> Result<Duration> {
-                    let show = format!("systemctl show --value --property={property} doorwayd");
-                    Ok(Duration::from_micros(board.inside().sh(&show).await?.trim().parse()?))
-                };
-                let started = since_boot("ExecMainStartTimestampMonotonic").await?;
-                let ready = since_boot("ActiveEnterTimestampMonotonic").await?;
-                let (waited, took) = (started.saturating_sub(killed), ready - started);
-                figure("killed to restarted, by the service manager", waited.as_secs_f64(), "s");
-                figure("start of the daemon to able to ring", took.as_secs_f64(), "s");
-                ensure!(took < Duration::from_secs(2), "able to ring {took:?} after its start");
+                // An emulator translates a program when it runs for the first time, which is no time of the daemon's.
+                killed_and_back(&mut board).await?;
+                let start = killed_and_back(&mut board).await?;
+                figure("CPU time of the daemon until able to ring", start.cpu, "s");
+                figure("CPU time of its sandbox, of that", start.cpu_of_sandbox, "s");
+                figure("CPU time of loading it, of that", start.cpu_of_loading, "s");
+                figure("killed to restarted, by the service manager", start.waited.as_secs_f64(), "s");
+                figure("start of the daemon to able to ring", start.took.as_secs_f64(), "s");
+                ensure!(start.took < Duration::from_secs(2), "able to ring {:?} after its start", start.took);
                 board.press().await?;
                 board.wait_for(Activity::Ringing, SOON).await.context("after the restart")?;
                 Ok(())
@@ -135,4 +121,53 @@ async fn talk_and_leave(scene: Scene<Board>) -> Result<()> {
     scene.device.picture_moves(&scene.page, 5, SOON).await?;
     scene.page.click("#hang-up").await?;
     scene.leave_nothing().await
+}
+
+/// What a start of the daemon takes after it was killed.
+struct Start {
+    /// CPU seconds until able to ring.
+    cpu: f64,
+    /// CPU seconds of the service manager before the program begins, in the same process, which are part of it.
+    cpu_of_sandbox: f64,
+    /// CPU seconds of loading the program, which are part of it too.
+    cpu_of_loading: f64,
+    /// From the kill to the start, which is the service manager's.
+    waited: Duration,
+    /// From the start to able to ring.
+    took: Duration,
+}
+
+async fn killed_and_back(board: &mut Board) -> Result<Start> {
+    let pid = board.status().await?.pid;
+    let (_, killed) = board.inside().clock().await?;
+    board.inside().sh(&format!("kill -9 {pid}")).await?;
+    board.begin().await?;
+    let inside = board.inside();
+    let seconds = async |script: &str| -> Result<f64> { Ok(inside.sh(script).await?.trim().parse()?) };
+    let since_boot = async |property: &str| -> Result<Duration> {
+        let show = format!("systemctl show --value --property={property} doorwayd");
+        Ok(Duration::from_micros(inside.sh(&show).await?.trim().parse()?))
+    };
+    let cpu_of = |service: &str| {
+        format!("awk '{{print ($14 + $15) / 100}}' /proc/$(systemctl show --value --property=MainPID {service})/stat")
+    };
+    // The same unit around a program that does nothing.
+    let empty = "unit=$(systemctl show --value --property=FragmentPath doorwayd); \
+         sed 's#^ExecStart=.*#ExecStart=/usr/bin/sleep infinity#; s#^Type=.*#Type=exec#; /^ExecStopPost=/d; /^WatchdogSec=/d' \
+             $unit >/run/systemd/system/empty.service; \
+         systemctl daemon-reload; systemctl start empty";
+    let loading = "doorwayd --version >/dev/null; times >/run/times; \
+         tail -n 1 /run/times | sed 's/0m//g; s/s//g' | awk '{print $1 + $2}'";
+    let cpu = seconds(&cpu_of("doorwayd")).await?;
+    let started = since_boot("ExecMainStartTimestampMonotonic").await?;
+    inside.sh(empty).await?;
+    let cpu_of_sandbox = seconds(&cpu_of("empty")).await?;
+    inside.sh("systemctl stop empty").await?;
+    Ok(Start {
+        cpu,
+        cpu_of_sandbox,
+        cpu_of_loading: seconds(loading).await?,
+        waited: started.saturating_sub(killed),
+        took: since_boot("ActiveEnterTimestampMonotonic").await? - started,
+    })
 }
