@@ -87,7 +87,7 @@ impl Bench {
         let cable = network.as_ref().and_then(|network| network.cable.as_ref());
         let addresses = network.as_ref().and_then(|network| network.addresses.as_ref());
         let (there, reason) = match ability {
-            Ability::ServiceManager | Ability::Clock | Ability::SoundCard => return None,
+            Ability::ServiceManager | Ability::HeldButton | Ability::Clock | Ability::SoundCard => return None,
             Ability::PowerCut => (power.is_some(), "nothing switches its power: no bench.power"),
             Ability::Sacrifice => (*sacrifice, "it is not to be harmed inside: no bench.sacrifice"),
             Ability::Watchdog => (*watchdog, "no watchdog of its kernel is armed: no bench.watchdog"),

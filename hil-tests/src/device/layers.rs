@@ -78,6 +78,8 @@ pub enum Ability {
     Loss,
     /// It moves to another address.
     NewAddress,
+    /// A button stays held while its daemon starts.
+    HeldButton,
     /// Its wall clock jumps.
     Clock,
     /// Its camera is unplugged.

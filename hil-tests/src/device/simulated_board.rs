@@ -38,6 +38,7 @@ impl SimulatedBoard {
             Ability::ServiceManager => Some("its daemon is started by the test, not by a service manager"),
             Ability::Sacrifice | Ability::Watchdog => Some("its computer is the one that the tests run on"),
             Ability::Cable | Ability::Loss | Ability::NewAddress => Some("its network is this machine's loopback"),
+            Ability::HeldButton => Some("its buttons are part of the daemon and start with it"),
             Ability::Clock => Some("its clock is this machine's"),
             Ability::CameraPlug | Ability::CameraFaults | Ability::CameraFormats => {
                 Some("its camera is a test picture")

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use doorway_proto::state::Activity;
 use hil_tests::browser::View;
-use hil_tests::device::layers::Wire;
+use hil_tests::device::layers::{Ability, Wire};
 use hil_tests::device::{Board, Device};
 use hil_tests::scene::Scene;
 use hil_tests::wait::{Look, throughout};
@@ -68,7 +68,7 @@ pub(crate) const CASES: &[BoardCase] = &[
             decline_and_leave(scene, 2).await
         });
     }),
-    ("a_button_that_is_stuck_when_the_daemon_starts_does_not_ring", Pace::Quick, &[], |ready| {
+    ("a_button_that_is_stuck_when_the_daemon_starts_does_not_ring", Pace::Quick, &[Ability::HeldButton], |ready| {
         on_a_device(ready, CASE, async |_case, mut board| {
             board.play(Wire::Call, &[(true, ms(0))]).await?;
             board.restart().await?;
