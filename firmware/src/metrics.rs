@@ -24,6 +24,7 @@ const ANSWER_TO_SOUND: &str = "doorway_answer_to_sound_seconds";
 const CALL_DURATION: &str = "doorway_call_duration_seconds";
 const FRAMES: &str = "doorway_video_frames_total";
 const DROPPED: &str = "doorway_video_dropped_total";
+const MISSED: &str = "doorway_video_missed_total";
 const XRUNS: &str = "doorway_sound_xruns_total";
 const RECEIVED: &str = "doorway_sound_received_total";
 const CONCEALED: &str = "doorway_sound_concealed_samples_total";
@@ -67,6 +68,7 @@ fn describe() {
     describe_gauge!(PEERS, "media connections");
     describe_counter!(FRAMES, "pictures handed on");
     describe_counter!(DROPPED, "pictures dropped");
+    describe_counter!(MISSED, "pictures that the camera's driver counted and did not deliver");
     describe_gauge!("doorway_video_bitrate_bps", "what the encoder was told to take");
     describe_gauge!("doorway_video_encoder", "1 for the encoder at work");
     describe_counter!(XRUNS, "buffers that ran over or dry");
@@ -121,6 +123,7 @@ pub fn first_sound(after: Duration) {
 pub fn media(totals: &MediaTotals) {
     counter!(FRAMES).absolute(totals.frames);
     counter!(DROPPED).absolute(totals.dropped);
+    counter!(MISSED).absolute(totals.missed);
     counter!(XRUNS, "direction" => "capture").absolute(totals.capture_xruns);
     counter!(XRUNS, "direction" => "playback").absolute(totals.playback_xruns);
     counter!(RECEIVED).absolute(totals.received);

@@ -90,6 +90,8 @@ pub struct VideoStatus {
     pub frames: u64,
     /// Pictures that were dropped since.
     pub dropped: u64,
+    /// Pictures that the camera's driver counted and did not deliver.
+    pub missed: u64,
     /// What the encoder was told to take, in bits per second.
     pub bitrate_bps: u32,
 }
@@ -124,6 +126,8 @@ pub struct MediaTotals {
     pub frames: u64,
     /// Pictures that were dropped.
     pub dropped: u64,
+    /// Pictures that the camera's driver counted and did not deliver.
+    pub missed: u64,
     /// Times that the microphone's buffer ran over.
     pub capture_xruns: u64,
     /// Times that the speaker's buffer ran dry.
@@ -139,6 +143,7 @@ impl MediaTotals {
     pub fn add_video(&mut self, stats: &VideoStats) {
         self.frames += stats.frames;
         self.dropped += stats.dropped;
+        self.missed += stats.missed;
     }
 
     /// Adds what a microphone and a speaker did.

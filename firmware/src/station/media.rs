@@ -245,6 +245,7 @@ impl Media {
             height: stats.height,
             frames: stats.frames,
             dropped: stats.dropped,
+            missed: stats.missed,
             bitrate_bps: stats.bitrate_bps,
         }
     }

@@ -128,7 +128,7 @@ impl Camera {
     pub(super) fn next(&mut self, shared: &Shared) -> Result<Captured<'_>, CameraError> {
         match self {
             Self::Test(camera) => Ok(camera.next(shared)),
-            Self::V4l2(camera) => camera.next(),
+            Self::V4l2(camera) => camera.next(shared),
             Self::Libcamera(camera) => camera.next(),
             #[cfg(test)]
             Self::Scripted(camera) => camera.next(shared),

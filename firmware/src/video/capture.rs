@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -24,7 +25,7 @@ use super::controls::Controls;
 use super::encoder::Frame;
 use super::jpeg::JpegDecoder;
 use super::negotiate::{self, Choice, FrameLayout, OfferedFormat, OfferedSize, Pixels};
-use super::{V4l2Source, VideoSettings};
+use super::{Shared, V4l2Source, VideoSettings};
 
 /// One buffer is being read, one is being filled, two bridge a busy moment.
 const BUFFERS: u32 = 4;
@@ -42,6 +43,8 @@ pub(super) struct V4l2Camera {
     choice: Choice,
     layout: Option<FrameLayout>,
     jpeg: Option<JpegDecoder>,
+    /// The latest frame in the driver's count.
+    latest: Option<u32>,
 }
 
 impl V4l2Camera {
@@ -98,7 +101,7 @@ impl V4l2Camera {
         start(&mut stream).map_err(failed("starting it"))?;
         let Choice { pixels, width, height, rate, .. } = choice;
         tracing::info!(camera = name, format = pixels.code(), width, height, rate, "camera opened");
-        Ok(Self { path: name, controls, stream, choice, layout, jpeg })
+        Ok(Self { path: name, controls, stream, choice, layout, jpeg, latest: None })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -110,7 +113,7 @@ impl V4l2Camera {
         ((self.choice.width, self.choice.height), pixels)
     }
 
-    pub(super) fn next(&mut self) -> Result<Captured<'_>, CameraError> {
+    pub(super) fn next(&mut self, shared: &Shared) -> Result<Captured<'_>, CameraError> {
         let failed = |error| CameraError::Device { device: self.path.clone(), what: "reading a frame", error };
         // Waiting happens here and not in the crate's `next`, which could not be called again after a timeout.
         match self.stream.handle().poll(libc::POLLIN, WAIT.as_millis() as i32) {
@@ -123,6 +126,7 @@ impl V4l2Camera {
         }
         let (bytes, meta) = CaptureStream::next(&mut self.stream).map_err(failed)?;
         let captured_at = captured_at(kernel_stamp(meta), monotonic_now(), Instant::now());
+        shared.missed.fetch_add(missed(self.latest.replace(meta.sequence), meta.sequence).into(), Relaxed);
         let used = bytes.get(..meta.bytesused as usize).unwrap_or_default();
         if meta.flags.contains(Flags::ERROR) {
             return Ok(Captured::Damaged);
@@ -264,6 +268,13 @@ fn captured_at(stamped: Option<Duration>, now: Duration, arrived: Instant) -> In
     age.and_then(|age| arrived.checked_sub(age)).unwrap_or(arrived)
 }
 
+/// How many frames the driver counted between two that it delivered. Some drivers count nothing, and a count that starts
+/// anew skips none.
+fn missed(before: Option<u32>, now: u32) -> u32 {
+    let step = before.map_or(0, |before| now.wrapping_sub(before));
+    if step > u32::MAX / 2 { 0 } else { step.saturating_sub(1) }
+}
+
 fn kernel_stamp(meta: &v4l::buffer::Metadata) -> Option<Duration> {
     let monotonic = (meta.flags & Flags::TIMESTAMP_MASK) == Flags::TIMESTAMP_MONOTONIC;
     let seconds = u64::try_from(meta.timestamp.sec).ok()?;
@@ -287,6 +298,16 @@ mod tests {
         assert_eq!(stamped(100_001), arrived, "a stamp from the future is of another clock");
         assert_eq!(stamped(5), arrived, "so is a very old one");
         assert_eq!(captured_at(None, now, arrived), arrived);
+    }
+
+    #[test]
+    fn a_gap_in_the_drivers_count_is_frames_missed() {
+        assert_eq!(missed(None, 7), 0);
+        assert_eq!(missed(Some(7), 8), 0);
+        assert_eq!(missed(Some(7), 11), 3);
+        assert_eq!(missed(Some(u32::MAX), 1), 1, "it begins anew at its end");
+        assert_eq!(missed(Some(0), 0), 0, "a driver that counts nothing");
+        assert_eq!(missed(Some(500), 0), 0, "a count that starts anew");
     }
 
     #[test]

@@ -212,6 +212,8 @@ pub struct VideoStats {
     pub frames: u64,
     /// Frames that were not: damaged, too many for the encoder, or no room in the queue.
     pub dropped: u64,
+    /// Frames that the driver counted and did not deliver: this machine was too slow to take them.
+    pub missed: u64,
     /// The bitrate that the encoder was asked for.
     pub bitrate_bps: u32,
 }
@@ -282,6 +284,7 @@ impl Video {
             height,
             frames: self.shared.frames.load(Relaxed),
             dropped: self.shared.dropped.load(Relaxed),
+            missed: self.shared.missed.load(Relaxed),
             bitrate_bps: self.shared.bitrate_bps.load(Relaxed),
         }
     }
@@ -349,6 +352,7 @@ struct Shared {
     bitrate_bps: AtomicU32,
     frames: AtomicU64,
     dropped: AtomicU64,
+    missed: AtomicU64,
     size: Mutex<(u32, u32)>,
     encoder: Mutex<Option<String>>,
 }

@@ -80,6 +80,8 @@ pub struct VideoStatus {
     pub frames: u64,
     /// Frames that were dropped before sending so far.
     pub dropped: u64,
+    /// Frames that the camera's driver counted and did not deliver.
+    pub missed: u64,
     /// What the encoder aims at.
     pub bitrate_bps: u64,
 }

@@ -32,13 +32,16 @@ pub(crate) const CASES: &[BoardCase] = &[
         on_a_device(ready, CASE, async |case, board| {
             let mut scene = with_page(case, board).await?;
             let inside = scene.device.inside().clone();
-            let fill = "fallocate --length $(df --output=avail --block-size=1 /var | tail -n 1) /var/full; \
-                 head -c 1M /dev/zero >>/var/full; test $(df --output=avail /var | tail -n 1) = 0";
+            let fill = "for place in /var /var/lib/doorway; do \
+                 left=$(df --output=avail --block-size=1 $place | tail -n 1); \
+                 [ $left = 0 ] || fallocate --length $left $place/full; head -c 1M /dev/zero >>$place/full; \
+                 test $(df --output=avail $place | tail -n 1) = 0 || exit 1; \
+                 done";
             inside.sh(fill).await?;
             scene.device.restart().await?;
             scene.page.wait_online(SOON).await?;
             talk_and_leave(scene).await?;
-            inside.sh("rm /var/full").await?;
+            inside.sh("rm --force /var/full /var/lib/doorway/full").await?;
             Ok(())
         });
     }),
