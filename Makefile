@@ -2,6 +2,7 @@
 # make test      everything that has to hold: formats, lints, unit tests, the page, a real browser against a station
 # make hil       every case on the virtual board: a real kernel in QEMU; prints where the report is. CASE=relay: some of them;
 #                DEVICE=devices/simulated.toml: another device of hil-tests/devices
+#                HIL_CALLS=1000: more calls in a row than 200
 # make bench     the same cases by the code of a bench, on a virtual board that stands on one: see hil-tests/BENCH.md
 # make figures   measures a release build and writes firmware/docs/figures.jsonl
 

@@ -90,7 +90,7 @@ pub struct VideoStatus {
     pub frames: u64,
     /// Pictures that were dropped since.
     pub dropped: u64,
-    /// Pictures that the camera's driver counted and did not deliver.
+    /// Pictures that a V4L2 driver counted and did not deliver: this machine is too slow, or they were damaged.
     pub missed: u64,
     /// What the encoder was told to take, in bits per second.
     pub bitrate_bps: u32,
@@ -126,7 +126,7 @@ pub struct MediaTotals {
     pub frames: u64,
     /// Pictures that were dropped.
     pub dropped: u64,
-    /// Pictures that the camera's driver counted and did not deliver.
+    /// Pictures that a V4L2 driver counted and did not deliver: this machine is too slow, or they were damaged.
     pub missed: u64,
     /// Times that the microphone's buffer ran over.
     pub capture_xruns: u64,

@@ -212,7 +212,8 @@ pub struct VideoStats {
     pub frames: u64,
     /// Frames that were not: damaged, too many for the encoder, or no room in the queue.
     pub dropped: u64,
-    /// Frames that the driver counted and did not deliver: this machine was too slow to take them.
+    /// Frames that a V4L2 driver counted and did not deliver: no buffer was free, as this machine was too slow, or it
+    /// found them damaged.
     pub missed: u64,
     /// The bitrate that the encoder was asked for.
     pub bitrate_bps: u32,

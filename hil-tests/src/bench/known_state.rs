@@ -28,7 +28,7 @@ fn own_config() -> String {
 /// Everything around the daemon as it should be: network, plugs, clock.
 pub(super) async fn surroundings(description: &BenchDescription, device: &Jig) -> Result<()> {
     // What the case of a full disk leaves when it fails; nothing else could be written beside it.
-    device.sh("rm -f /var/full").await?;
+    device.sh("rm -f /var/full /var/lib/doorway/full").await?;
     if let Some(network) = &description.network {
         network.be_as_it_was(device).await.context("bench.network")?;
     }

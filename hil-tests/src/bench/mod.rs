@@ -239,7 +239,7 @@ mod tests {
         text.lines().filter(|line| !optional.contains(&&*key(line))).map(|line| format!("{line}\n")).collect()
     }
 
-    const ALL: [Ability; 13] = [
+    const ALL: [Ability; 14] = [
         Ability::PowerCut,
         Ability::ServiceManager,
         Ability::Sacrifice,
@@ -247,6 +247,7 @@ mod tests {
         Ability::Cable,
         Ability::Loss,
         Ability::NewAddress,
+        Ability::HeldButton,
         Ability::Clock,
         Ability::CameraPlug,
         Ability::CameraFaults,

@@ -95,6 +95,10 @@ impl Description {
     pub fn obstacle(&self) -> Option<String> {
         match &self.kind {
             Kind::Simulated => None,
+            // Its programs are those of this machine.
+            Kind::Virtual(Architecture::Amd64) if cfg!(not(target_arch = "x86_64")) => {
+                Some("this is no amd64 machine; DEVICE=devices/virtual-arm64.toml runs on it".to_owned())
+            }
             Kind::Virtual(_) => lab::obstacle(),
             Kind::Bench(bench) => bench.obstacle(),
         }

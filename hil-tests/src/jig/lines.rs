@@ -61,7 +61,7 @@ impl Line {
         }
     }
 
-    /// Whether the line is active.
+    /// Whether the line is active: a contact, whether it is closed.
     pub(super) fn is_active(&mut self) -> Result<bool> {
         match self {
             Self::Simulated { value, active_low, .. } => {
@@ -69,8 +69,10 @@ impl Line {
                 value.read_exact_at(&mut text, 0).context("reading a line of gpio-sim")?;
                 Ok((text == *b"1") != *active_low)
             }
-            Self::Wired { .. } => {
-                let (request, offset) = self.requested(false)?;
+            // A line that closes a contact is not let go to be read.
+            Self::Wired { request: taken, .. } => {
+                let output = taken.as_ref().is_some_and(|(_, output)| *output);
+                let (request, offset) = self.requested(output)?;
                 Ok(request.value(offset).context("reading a line")? == Value::Active)
             }
         }

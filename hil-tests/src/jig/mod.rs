@@ -78,7 +78,7 @@ pub enum Ask {
 
 /// A line of the agent's computer, and how it is wired to the device.
 ///
-/// On a line of gpio-sim a closed contact pulls to ground, whatever is said here.
+/// On a line of gpio-sim a closed contact pulls to ground, whatever is said here; `active_low` is for reading it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wiring {
@@ -99,6 +99,11 @@ impl Wiring {
     /// A line that is active while it is high.
     pub fn high(line: &str) -> Self {
         Self { line: line.to_owned(), active_low: false, open_drain: false, bias: Bias::None }
+    }
+
+    /// A line that is active while it is low.
+    pub fn low(line: &str) -> Self {
+        Self { active_low: true, ..Self::high(line) }
     }
 }
 

@@ -30,8 +30,8 @@ impl VirtualBoard {
     /// When it is not.
     pub async fn device(self: &Rc<Self>) -> Result<Board> {
         let jig = self.jig().clone();
-        let [call, second_call, relay, indicator] =
-            ["call-button", "call-button-2", "unlock-relay", "indicator"].map(Wiring::high);
+        let [call, second_call] = ["call-button", "call-button-2"].map(Wiring::low);
+        let [relay, indicator] = ["unlock-relay", "indicator"].map(Wiring::high);
         let layers = Layers {
             inside: self.clone(),
             service: Box::new(Systemd::new(jig.clone())),

@@ -72,6 +72,7 @@ pub(crate) const CASES: &[BoardCase] = &[
         on_a_device(ready, CASE, async |_case, mut board| {
             board.play(Wire::Call, &[(true, ms(0))]).await?;
             board.restart().await?;
+            ensure!(board.layers.contacts.is_active(Wire::Call).await?, "the button was let go");
             stays_idle(&board).await?;
             board.play(Wire::Call, &[(false, ms(300))]).await?;
             board.press().await?;

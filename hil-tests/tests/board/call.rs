@@ -70,10 +70,14 @@ async fn loses_few_frames(scene: Scene<Board>) -> Result<()> {
     hang_up(scene).await
 }
 
+/// What fragments of the heap may add; 3.4 KB a call when there are 200.
+const GROWTH_KB: u64 = 512;
+
 /// Compares what the daemon holds after the first quarter of the calls, when every library and the heap have what they
 /// keep, with what it holds after each further quarter.
 async fn many_calls(scene: Scene<Board>, calls: u32) -> Result<()> {
-    let quarter = (calls / 4).max(1);
+    ensure!(calls >= 40, "{calls} calls are too few to tell what is kept from what is lost");
+    let quarter = calls / 4;
     let mut settled: Option<Resources> = None;
     for call in 1..=calls {
         scene.device.press().await?;
@@ -84,7 +88,7 @@ async fn many_calls(scene: Scene<Board>, calls: u32) -> Result<()> {
         scene.device.picture_moves(&scene.page, 2, SOON).await?;
         scene.page.click("#hang-up").await?;
         scene.device.wait_for(Activity::Idle, SOON).await?;
-        if call % quarter != 0 {
+        if call % quarter != 0 && call != calls {
             continue;
         }
         let now = at_rest(&scene).await?;
@@ -94,7 +98,7 @@ async fn many_calls(scene: Scene<Board>, calls: u32) -> Result<()> {
         let before = settled.get_or_insert(now);
         ensure!(now.threads <= before.threads, "{} threads, {} before", now.threads, before.threads);
         ensure!(now.handles <= before.handles, "{} handles, {} before", now.handles, before.handles);
-        ensure!(now.rss_kb < before.rss_kb + 1024, "{} KB, {} KB before", now.rss_kb, before.rss_kb);
+        ensure!(now.rss_kb < before.rss_kb + GROWTH_KB, "{} KB, {} KB before", now.rss_kb, before.rss_kb);
     }
     scene.leave_nothing().await
 }

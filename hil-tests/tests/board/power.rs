@@ -120,6 +120,6 @@ async fn tell_how_it_started(board: &Board) -> Result<()> {
     let seconds = async |script: &str| -> Result<f64> { Ok(board.inside().sh(script).await?.trim().parse()?) };
     figure("CPU time of the start", seconds(busy).await?, "s");
     figure("the daemon's share", seconds(daemon).await?, "s");
-    figure("start of the kernel to able to ring", seconds(ready).await? / 1e6, "s");
+    figure("start of the kernel to the daemon ready", seconds(ready).await? / 1e6, "s");
     Ok(())
 }

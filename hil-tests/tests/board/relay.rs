@@ -88,7 +88,8 @@ async fn is_another_and_rings(mut scene: Scene<Board>, before: u32) -> Result<()
     scene.device.begin().await?;
     ensure!(scene.device.status().await?.pid != before, "it is the same process");
     rings_again(&scene).await?;
-    ensure!(!scene.device.layers.contacts.is_active(Wire::Relay).await?, "the relay moved again");
+    let moves = scene.device.layers.contacts.moves().await?;
+    ensure!(moves.is_empty(), "the relay moved again: {moves:?}");
     scene.leave_nothing().await
 }
 

@@ -72,13 +72,17 @@ async fn xruns(scene: Scene<Board>) -> Result<()> {
     figure("xruns in 20 s beside four busy loops", (busy - before) as f64, "");
     both_hear(&scene).await.context("after the busy processors")?;
 
-    let pid = board.status().await?.pid;
+    let Status { pid, video, .. } = board.status().await?;
     board
         .inside()
         .sh(&format!("for n in 1 2 3; do kill -STOP {pid}; sleep 0.4; kill -CONT {pid}; sleep 1; done"))
         .await?;
-    let held_up = count_xruns(&board.status().await?);
+    let status = board.status().await?;
+    let held_up = count_xruns(&status);
     ensure!(held_up >= busy + 3, "{} xruns were counted", held_up - busy);
+    // The camera's buffers were full as well.
+    let missed = status.video.missed - video.missed;
+    ensure!(missed >= 3, "the camera's driver is said to have missed {missed} frames");
     both_hear(&scene).await.context("after the xruns")?;
     board.picture_moves(&scene.page, 5, SOON).await?;
     ensure!(call_id(board).await? == call, "it is another call");
