@@ -30,11 +30,12 @@ pub(crate) const CASES: &[BoardCase] = &[
         on_a_device(ready, CASE, async |case, board| {
             let mut scene = with_page(case, board).await?;
             let inside = scene.device.inside().clone();
-            // Quickly all but what the file system keeps for root, which an overlay's users have as well; then that.
+            // Quickly all but what the file system keeps for root, which an overlay's users have as well; then that, in
+            // steps as small as those of a daemon.
             let fill = "for place in /var /var/lib/doorway; do \
                  left=$(df --output=avail --block-size=1 $place | tail -n 1); \
                  [ $left = 0 ] || fallocate --length $left $place/full; \
-                 cat /dev/zero 2>/dev/null >>$place/full; \
+                 dd if=/dev/zero bs=4k oflag=append conv=notrunc of=$place/full 2>/dev/null; \
                  if head -c 4096 /dev/zero 2>/dev/null >$place/more; then df $place; exit 1; fi; \
                  rm $place/more; \
                  done";
