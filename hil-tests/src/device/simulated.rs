@@ -261,11 +261,18 @@ impl SkewedClock {
 
 fn spawn(config: &Path, log: &Path, clock: Option<&SkewedClock>) -> Result<Process> {
     let mut command = Command::new(tools::doorwayd()?);
-    command.arg("run").arg("--config").arg(config);
+    command.arg("run").arg("--config").arg(config).envs(environment_of_the_unit());
     if let Some(clock) = clock {
         clock.give_to(&mut command);
     }
     Process::start("doorwayd", command, log)
+}
+
+/// What the service manager would give the daemon.
+fn environment_of_the_unit() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let unit = include_str!("../../../firmware/systemd/doorwayd.service");
+    let settings = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
+    settings.flat_map(str::split_whitespace).filter_map(|setting| setting.split_once('='))
 }
 
 /// One connection per request: a kept one would count as a socket of the daemon.
