@@ -144,7 +144,9 @@ fn html(device: &str, outcomes: &[Outcome]) -> String {
             let _ = write!(page, "<br><small>{}</small>", escape(reason));
         }
         for Figure { name, value, unit } in &outcome.figures {
-            let _ = write!(page, "<br><small>{} {value:.3} {}</small>", escape(name), escape(unit));
+            // What has no unit is a count.
+            let decimals = if unit.is_empty() { 0 } else { 3 };
+            let _ = write!(page, "<br><small>{} {value:.decimals$} {}</small>", escape(name), escape(unit));
         }
         for picture in &outcome.pictures {
             let source = escape(&picture.to_string_lossy());

@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use super::probe::{self, ClockReading, FrameCount, PageTone};
 use crate::wait::{Look, until};
 
+/// How long what is clicked may take to be shown.
+const SHOWN: Duration = Duration::from_secs(3);
+
 /// What the page shows: `document.body.dataset.view`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
@@ -162,11 +165,13 @@ impl Page {
     /// When there is no such element or it can't be clicked.
     pub async fn click(&self, selector: &str) -> Result<()> {
         let element = self.client.find(Locator::Css(selector)).await;
-        element
-            .with_context(|| format!("finding {selector}"))?
-            .click()
-            .await
-            .with_context(|| format!("clicking {selector}"))
+        let element = element.with_context(|| format!("finding {selector}"))?;
+        // Between two views nobody sees what is to be clicked next.
+        until(&format!("{selector} is shown"), SHOWN, async || {
+            Ok(Look::when(element.is_displayed().await?, (), "hidden"))
+        })
+        .await?;
+        element.click().await.with_context(|| format!("clicking {selector}"))
     }
 
     /// Writes `text` into a field in place of what is there, and presses Enter.
