@@ -2,7 +2,7 @@
 
 import sys
 
-from . import crates, files, gstreamer, kas_files, layout, licences, lint, pins, secrets, tools
+from . import crates, files, gstreamer, kas_files, keys, layout, licences, lint, pins, secrets, tools
 from .common import Failed
 
 CHECKS = {
@@ -15,6 +15,7 @@ CHECKS = {
     "files": files.check,
     "tools": tools.check,
     "gstreamer": gstreamer.check,
+    "keys": keys.check,
     "secrets": secrets.check,
     "lint": lint.check,
 }

@@ -55,6 +55,7 @@ def _wks(disk_id, partitions):
         require(int(fixed[1]) * MIB == size, f"{where}: partition {number} has {fixed[1]} MiB, in partitions.sfdisk {size // MIB}")
         position += size
     require("--source rawcopy" in parts[1] and ".ext4" in parts[1], f"{where}: partition 2 has to be the very file system that is in the bundle")
+    require("--fstype=ext4" in parts[1], f"{where}: partition 2 needs --fstype=ext4, or its type in the table is FAT's")
     require("--source" not in parts[2] + parts[3], f"{where}: the second slot and the data partition are flashed empty")
     slot = re.search(r'^IMAGE_ROOTFS_SIZE = "(\d+)"', read(LAYER / "recipes-core/images/doorway-image.inc"), re.MULTILINE)
     require(

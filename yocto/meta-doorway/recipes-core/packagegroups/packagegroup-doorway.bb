@@ -1,15 +1,14 @@
 SUMMARY = "What a Doorway station consists of"
 SUMMARY:${PN}-media = "Camera, encoder and sound"
 SUMMARY:${PN}-system = "Network, updates, and the tools of the device's scripts"
-SUMMARY:${PN}-development = "A shell on the device, and tools to look around"
-DESCRIPTION = "The daemon, its media, the system around it; and for developers, a shell."
+DESCRIPTION = "The daemon, its media, the system around it."
 SECTION = "base"
 
 PACKAGE_ARCH = "${MACHINE_ARCH}"
 
 inherit packagegroup
 
-PACKAGES = "${PN} ${PN}-media ${PN}-system ${PN}-development"
+PACKAGES = "${PN} ${PN}-media ${PN}-system"
 
 DOORWAY_FIRMWARE ??= ""
 
@@ -57,21 +56,3 @@ RDEPENDS:${PN}-system = "${DOORWAY_FIRMWARE} \
                          wpa-supplicant \
                          "
 RDEPENDS:${PN}-system:append:rpi = " wireless-regdb-static"
-
-RDEPENDS:${PN}-development = "alsa-utils-aplay \
-                              doorway-development \
-                              gdbserver \
-                              htop \
-                              i2c-tools \
-                              iproute2 \
-                              iproute2-tc \
-                              libgpiod-tools \
-                              nano \
-                              openssh-sftp-server \
-                              openssh-sshd \
-                              strace \
-                              systemd-analyze \
-                              systemd-serialgetty \
-                              tcpdump \
-                              v4l-utils \
-                              "
