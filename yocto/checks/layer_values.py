@@ -82,8 +82,8 @@ def of_image(v, machine):
             "ssh-server-dropbear", "debug-tweaks")
     v.has("IMAGE_INSTALL", "packagegroup-doorway", "packagegroup-core-boot")
     v.lacks("IMAGE_INSTALL", "packagegroup-doorway-development")
-    v.has("BAD_RECOMMENDATIONS", "rauc-mark-good", "systemd-serialgetty")
-    v.has("ROOTFS_POSTPROCESS_COMMAND", "doorway_check_keyring", "doorway_check_users", "doorway_check_kernel", "doorway_check_closed")
+    v.has("BAD_RECOMMENDATIONS", "rauc-mark-good")
+    v.has("ROOTFS_POSTPROCESS_COMMAND", "doorway_preset", "doorway_check_keyring", "doorway_check_users", "doorway_check_kernel", "doorway_check_closed")
     v.contains("EXTRA_IMAGECMD:ext4", "^has_journal", "hash_seed=")
     v.has("IMAGE_TYPEDEP:wic", "ext4")
     v.contains("WKS_FULL_PATH", "doorway.wks")
@@ -97,7 +97,6 @@ def of_image(v, machine):
 def of_developer_image(v, machine):
     v.equals("DOORWAY_PRODUCTION", "0")
     v.has("IMAGE_INSTALL", "packagegroup-doorway", "packagegroup-doorway-development")
-    v.lacks("BAD_RECOMMENDATIONS", "systemd-serialgetty")
 
 
 def of_bundle(v, machine):
@@ -123,6 +122,7 @@ def of_daemon(v, machine):
     v.contains("GROUPADD_PARAM:doorwayd", "--gid 820")
     v.has("DEPENDS", "alsa-lib", "clang-native", "cmake-native", "gstreamer1.0-plugins-base", "rust-native", "cargo-native")
     v.equals("SYSTEMD_SERVICE:doorwayd", "doorwayd.service")
+    v.equals("PV", doorway.version.of_checkout(SOURCES))
     v._note(bool(v._value("DOORWAY_COMMIT")), "DOORWAY_COMMIT", None, "is empty")
 
 
@@ -176,6 +176,7 @@ def of_rauc_configuration(v, machine):
 def of_systemd(v, machine):
     v.has("PACKAGECONFIG", "hostnamed", "kmod", "networkd", "nss-resolve", "resolved", "seccomp", "sysusers", "timesyncd")
     v.lacks("PACKAGECONFIG", "serial-getty-generator", "vconsole", "machined", "hibernate")
+    v.lacks("RRECOMMENDS:systemd", "systemd-serialgetty")
     v.equals("RESOLV_CONF", "stub-resolv")
     # zeroconf in the distribution would switch mDNS off.
     v._note("default-mdns=no" not in v._value("EXTRA_OEMESON"), "EXTRA_OEMESON", None, "switches systemd-resolved's mDNS off")

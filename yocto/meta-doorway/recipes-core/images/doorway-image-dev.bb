@@ -10,4 +10,3 @@ DOORWAY_PRODUCTION = "0"
 # nooelint: oelint.var.badimagefeature.empty-root-password,oelint.var.badimagefeature.serial-autologin-root - what it is for
 IMAGE_FEATURES += "empty-root-password serial-autologin-root"
 IMAGE_INSTALL += "packagegroup-doorway-development"
-BAD_RECOMMENDATIONS:remove = "systemd-serialgetty"
