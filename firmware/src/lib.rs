@@ -4,6 +4,7 @@
 //! reads clocks, sockets, devices and pins. `firmware/ARCHITECTURE.md` has the map.
 
 pub mod config;
+mod http;
 mod keep_running;
 pub mod link;
 pub mod local;
@@ -13,6 +14,7 @@ pub mod peer;
 mod priority;
 pub mod probe;
 pub mod run;
+pub mod self_test;
 pub mod sound;
 pub mod station;
 pub mod status;

@@ -24,6 +24,7 @@ use crate::metrics;
 use crate::net::{PeerSocket, interface_names};
 use crate::peer::PeerFactory;
 use crate::priority;
+use crate::self_test::CompanionProbe;
 use crate::station::{Inbox, Parts, Peers, Station};
 use crate::video::{V4l2Source, VideoSource};
 
@@ -84,9 +85,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         }
     });
     let (questions, asked) = mpsc::channel(QUESTIONS);
-    let local = local::router(Local { questions, metrics: prometheus }, simulator.clone());
-
-    let (link, companion) = connect(&config, state_seen, simulator).await?;
+    let (link, companion) = connect(&config, state_seen, simulator.clone()).await?;
+    let probe = companion.as_ref().map_or(CompanionProbe::Elsewhere, |inside| CompanionProbe::Inside(inside.address));
+    let local = local::router(Local { questions, metrics: prometheus, companion: probe }, simulator);
     let buttons = description.buttons.iter().map(|button| button.id.clone()).collect();
     let page = companion.as_ref().map(|companion| companion.address);
     tracing::info!(
