@@ -5,6 +5,7 @@
 
 pub mod config;
 mod http;
+pub mod image;
 mod keep_running;
 pub mod link;
 pub mod local;
@@ -18,4 +19,5 @@ pub mod self_test;
 pub mod sound;
 pub mod station;
 pub mod status;
+pub mod update;
 pub mod video;

@@ -23,6 +23,7 @@ use crate::metrics;
 use crate::peer::{PeerError, PeerEvent};
 use crate::sound::{DeviceHealth, ReceivedPacket, SoundEvent};
 use crate::status::{Marks, epoch_ms};
+use crate::update::Updates;
 use crate::video::{CameraHealth, VideoEvent};
 
 mod media;
@@ -81,6 +82,7 @@ pub struct Station {
     answered_at: Option<Instant>,
     started: Instant,
     self_test: Option<self_test::SelfTest>,
+    updates: Updates,
 }
 
 /// What the loop is made from.
@@ -101,6 +103,8 @@ pub struct Parts {
     pub state: watch::Sender<StationState>,
     /// What the panel of a simulated board shows.
     pub panel: watch::Sender<Panel>,
+    /// Which image runs, and what becomes of its update.
+    pub updates: Updates,
 }
 
 /// What comes from outside the loop.
@@ -116,7 +120,7 @@ pub struct Inbox {
 impl Station {
     /// A station at rest.
     pub fn new(parts: Parts, now: Instant) -> Self {
-        let Parts { config, core, peers, board, buttons, link, state, panel } = parts;
+        let Parts { config, core, peers, board, buttons, link, state, panel, updates } = parts;
         let max_bitrate_bps = config.video.max_bitrate_bps;
         let steering = SteeringSettings {
             start_bps: u64::from(max_bitrate_bps),
@@ -151,6 +155,7 @@ impl Station {
             answered_at: None,
             started: now,
             self_test: None,
+            updates,
         }
     }
 

@@ -41,9 +41,13 @@ impl Station {
             Fault::ButtonStuck(button) => format!("button {button} is stuck"),
             Fault::RelayStuck(door) => format!("the relay of door {door} does not release"),
         });
+        let image = self.updates.image();
         Status {
             version: env!("CARGO_PKG_VERSION"),
             commit: option_env!("DOORWAY_COMMIT").unwrap_or("unknown"),
+            image_version: image.version,
+            slot: image.slot,
+            update: self.updates.status(),
             uptime_s: self.started.elapsed().as_secs_f64(),
             pid: std::process::id(),
             station: StationName { id: state.id.to_string(), name: state.name.clone() },
