@@ -4,6 +4,8 @@
 //! reads clocks, sockets, devices and pins. `firmware/ARCHITECTURE.md` has the map.
 
 pub mod config;
+mod http;
+pub mod image;
 mod keep_running;
 pub mod link;
 pub mod local;
@@ -13,7 +15,9 @@ pub mod peer;
 mod priority;
 pub mod probe;
 pub mod run;
+pub mod self_test;
 pub mod sound;
 pub mod station;
 pub mod status;
+pub mod update;
 pub mod video;

@@ -3,11 +3,12 @@
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use doorwayd::config::{self, Config, ConfigError};
 use doorwayd::video::VideoSettings;
-use doorwayd::{probe, run};
+use doorwayd::{probe, run, self_test};
 use tracing_subscriber::EnvFilter;
 
 /// Exit code for what somebody has to mend: a configuration that can't be used, a port that another program has. The
@@ -44,6 +45,18 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
+    /// Ask the running daemon whether camera, encoder, sound, lines and companion work; ends with 0 if none failed.
+    SelfTest {
+        /// How long to wait for the daemon and for everything to work, such as "120s"; one test at once by default.
+        #[arg(long, value_parser = humantime::parse_duration)]
+        within: Option<Duration>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        /// The configuration; /etc/doorway/doorway.toml by default.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
     /// Release every relay of a board that no daemon has open.
     ReleaseRelays {
         /// The configuration; /etc/doorway/doorway.toml by default.
@@ -70,6 +83,7 @@ fn main() -> ExitCode {
             probe::print(json, &config.video);
             Ok(())
         }),
+        Command::SelfTest { within, json, config } => ask_for_self_test(&config::path_or_default(config), within, json),
         Command::ReleaseRelays { config } => {
             with_config(&config::path_or_default(config), |config| run::release_relays(&config))
         }
@@ -93,14 +107,46 @@ fn with_config(path: &Path, then: impl FnOnce(Config) -> anyhow::Result<()>) -> 
     }
 }
 
+/// One line a part; 1 when one failed, or when no daemon answers.
+fn ask_for_self_test(config: &Path, within: Option<Duration>, json: bool) -> ExitCode {
+    let local = match Config::load(config) {
+        Ok(config) => config.local,
+        Err(error) => return bad_config(&error),
+    };
+    let report = match runtime() {
+        Ok(runtime) => runtime.block_on(self_test::ask(local, within)),
+        Err(error) => {
+            eprintln!("doorwayd: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match report {
+        Ok(report) => {
+            match serde_json::to_string_pretty(&report) {
+                Ok(text) if json => println!("{text}"),
+                Ok(_) | Err(_) => print!("{report}"),
+            }
+            if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("doorwayd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn bad_config(error: &ConfigError) -> ExitCode {
     eprintln!("{error}");
     ExitCode::from(BAD_CONFIG)
 }
 
 fn run_station(config: Config) -> anyhow::Result<()> {
-    // One thread: media have their own, and the loop's latency is better without a hand-over.
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run::run(config))
+    runtime()?.block_on(run::run(config))
+}
+
+/// One thread: media have their own, and the loop's latency is better without a hand-over.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 /// The journal has its own clock; a terminal gets colours.

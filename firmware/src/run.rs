@@ -24,7 +24,9 @@ use crate::metrics;
 use crate::net::{PeerSocket, interface_names};
 use crate::peer::PeerFactory;
 use crate::priority;
+use crate::self_test::CompanionProbe;
 use crate::station::{Inbox, Parts, Peers, Station};
+use crate::update::{self, Updates};
 use crate::video::{V4l2Source, VideoSource};
 
 /// Edges and questions that wait for the loop.
@@ -84,9 +86,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         }
     });
     let (questions, asked) = mpsc::channel(QUESTIONS);
-    let local = local::router(Local { questions, metrics: prometheus }, simulator.clone());
-
-    let (link, companion) = connect(&config, state_seen, simulator).await?;
+    let updates = Updates::start(config.update.clone(), state_seen.clone());
+    let for_pages = update::routes(updates.clone(), config.name.clone());
+    let (link, companion) = connect(&config, state_seen, simulator.clone(), for_pages).await?;
+    let probe = companion.as_ref().map_or(CompanionProbe::Elsewhere, |inside| CompanionProbe::Inside(inside.address));
+    let local =
+        local::router(Local { questions, metrics: prometheus, updates: updates.clone(), companion: probe }, simulator);
     let buttons = description.buttons.iter().map(|button| button.id.clone()).collect();
     let page = companion.as_ref().map(|companion| companion.address);
     tracing::info!(
@@ -96,7 +101,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         status = %format!("http://{}/status", config.local),
         "the station is ready"
     );
-    let station = Station::new(Parts { config, core, peers, board, buttons, link, state, panel }, now);
+    let station = Station::new(Parts { config, core, peers, board, buttons, link, state, panel, updates }, now);
     let local_task = tokio::spawn(axum::serve(listener, local).into_future());
 
     // Without systemd there is nobody to notify.
@@ -185,6 +190,7 @@ async fn connect(
     config: &Config,
     state: watch::Receiver<StationState>,
     simulator: Router,
+    for_pages: Router,
 ) -> anyhow::Result<(Link, Option<Inside>)> {
     let (listen, secret, hosts) = match &config.companion {
         CompanionPlace::Elsewhere { url, secret } => {
@@ -199,6 +205,7 @@ async fn connect(
     let settings =
         CompanionSettings { listen, secret, hosts, connections: MAX_CONNECTIONS, ..CompanionSettings::default() };
     let mut companion = Companion::bind(settings).context("[companion] listen")?;
+    companion = companion.merge_private(for_pages);
     // Who presses a simulated button from the network would ring the household; with `hosts`, a proxy brings the network
     // here.
     if listen.ip().is_loopback() && local_only {

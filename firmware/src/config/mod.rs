@@ -14,11 +14,13 @@ use toml::Spanned;
 
 use crate::net::ImpairmentSettings;
 use crate::sound::{SoundSettings, SoundSource};
+use crate::update::UpdateSettings;
 use crate::video::{EncoderChoice, EncoderKind, Pixels, V4l2Source, VideoSettings, VideoSource, is_known_control};
 
 mod error;
 mod raw;
 mod units;
+mod update;
 
 pub use error::ConfigError;
 
@@ -63,6 +65,8 @@ pub struct Config {
     pub interfaces: Vec<String>,
     /// Where status, metrics and the simulated board are served.
     pub local: SocketAddr,
+    /// How updates are done.
+    pub update: UpdateSettings,
     /// A bad network to try things with.
     pub impairment: ImpairmentSettings,
 }
@@ -245,6 +249,7 @@ impl Check<'_> {
             udp_port: file.network.udp_port.unwrap_or(0),
             interfaces: file.network.interfaces.into_iter().map(Spanned::into_inner).collect(),
             local: self.local(file.local)?,
+            update: self.update(file.update)?,
             impairment: self.impairment(file.simulate.network)?,
         })
     }
@@ -565,6 +570,8 @@ mod tests {
             ("[video]\nencoder = \"x265enc\"\n", "doorway.toml:2:11: no encoder is named x265enc"),
             ("[video]\nformat = \"RGB3\"\n", "doorway.toml:2:10: no camera format is named RGB3"),
             ("[video]\nsource = \"recording\"\n", "doorway.toml: video.source is \"recording\""),
+            ("[update]\nurl = \"/root/x.raucb\"\n", "doorway.toml:2:7: an update comes from"),
+            ("[update]\nrestart = \"soon\"\n", "doorway.toml:2:11: soon is no time"),
             ("x = [\n", "doorway.toml:"),
         ];
         for (text, expected) in cases {

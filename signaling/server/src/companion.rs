@@ -31,6 +31,7 @@ use crate::guard::{self, Guard};
 use crate::hub::Hub;
 use crate::local::LocalStation;
 use crate::page;
+use crate::private;
 use crate::settings::{BindError, Settings};
 
 /// How long a browser may take to send the head of a request, and may keep an idle connection.
@@ -49,6 +50,7 @@ pub struct Companion {
     address: SocketAddr,
     settings: Settings,
     routes: Router,
+    private: Router,
     handle: Handle,
 }
 
@@ -83,7 +85,7 @@ impl Companion {
         let hub = Hub::new(settings.limits, settings.queue_bytes);
         let gate = Gate::new(settings.connections, settings.connections_per_address, hub.numbers.sockets.clone());
         let handle = Handle { hub: Arc::new(hub), gate: Arc::new(gate) };
-        Ok(Self { listener, address, settings, routes: Router::new(), handle })
+        Ok(Self { listener, address, settings, routes: Router::new(), private: Router::new(), handle })
     }
 
     /// Where it listens, with the real port.
@@ -106,11 +108,22 @@ impl Companion {
         self
     }
 
+    /// Serves these routes to the household alone: to who knows the secret (`Authorization: Bearer …`), and not to
+    /// another site's page.
+    ///
+    /// # Panics
+    /// When a route is there already.
+    #[must_use]
+    pub fn merge_private(mut self, routes: Router) -> Self {
+        self.private = self.private.merge(routes);
+        self
+    }
+
     /// Serves until `shutdown` is done. Then everybody is told to go; whoever has not gone after two seconds is cut
     /// off. When it returns, no task and no socket is left.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, address, settings, routes, handle } = self;
-        let routes = complete(routes, &settings, &handle);
+        let Self { listener, address, settings, routes, private, handle } = self;
+        let routes = complete(routes, private, &settings, &handle);
         let (stop, stopped) = watch::channel(());
         let mut tasks = JoinSet::new();
         let mut shutdown = pin!(shutdown);
@@ -155,8 +168,9 @@ impl Handle {
     }
 }
 
-fn complete(routes: Router, settings: &Settings, handle: &Handle) -> Router {
+fn complete(routes: Router, private: Router, settings: &Settings, handle: &Handle) -> Router {
     let guard = Arc::new(Guard::new(settings.listen.ip(), settings.hosts.clone()));
+    let routes = routes.merge(private::protect(private, guard.clone(), settings.secret.clone()));
     let secret = settings.secret.clone().map(Arc::new);
     let (hub, origins) = (handle.hub.clone(), guard.clone());
     let websocket = async move |headers: HeaderMap, upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>| {

@@ -20,6 +20,7 @@ mod local;
 mod numbers;
 mod outbox;
 mod page;
+mod private;
 mod settings;
 
 pub use companion::{Companion, Handle, Status};
