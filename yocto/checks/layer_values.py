@@ -63,7 +63,6 @@ def of_distribution(v, machine):
     v.has("INHERIT", "create-spdx")
     v.equals("COPY_LIC_MANIFEST", "1")
     v.equals("BB_STRICT_CHECKSUM", "1")
-    v.equals("DOORWAY_VERSION", doorway.version.of_checkout(SOURCES))
     v.equals("KERNEL_IMAGETYPE", "Image")
     v.equals("PREFERRED_PROVIDER_virtual/bootloader", "u-boot")
     v.equals("PREFERRED_PROVIDER_u-boot-default-script", "doorway-boot-script")

@@ -6,7 +6,7 @@
 # aws-lc, the sound codec and the bindings of V4L2 are built by build scripts.
 DEPENDS += "clang-native cmake-native"
 
-inherit cargo doorway_crates
+inherit cargo doorway_crates doorway_version
 
 # The tests too: the workspace's manifest names them, and cargo wants each member whole.
 SRC_URI = "file://.cargo;subdir=doorway \

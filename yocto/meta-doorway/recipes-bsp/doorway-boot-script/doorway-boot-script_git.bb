@@ -16,11 +16,10 @@ SRC_URI = "file://README.txt \
 
 S = "${UNPACKDIR}"
 
-inherit deploy nopackages
+inherit deploy doorway_version nopackages
 
 # nooelint: oelint.vars.bbvars.FILESPATH - the files are not beside this recipe, and nowhere else either
 FILESPATH = "${DOORWAY_SOURCE}/yocto/device/boot"
-DOORWAY_VERSION ??= "0"
 DOORWAY_KERNEL_ARGUMENTS ??= "quiet"
 COMPATIBLE_HOST = "aarch64.*-linux"
 PACKAGE_ARCH = "${MACHINE_ARCH}"

@@ -5,9 +5,8 @@ LICENSE = "MIT"
 
 PV = "${DOORWAY_VERSION}"
 
-inherit bundle doorway_keys
+inherit bundle doorway_keys doorway_version
 
-DOORWAY_VERSION ??= "0"
 # With DOORWAY_BUNDLE_IMAGE = "doorway-image-dev" and keys for development it is a bundle for a developer's board.
 DOORWAY_BUNDLE_IMAGE ?= "doorway-image"
 DOORWAY_PRODUCTION = "${@'0' if d.getVar('DOORWAY_BUNDLE_IMAGE').endswith('-dev') else '1'}"

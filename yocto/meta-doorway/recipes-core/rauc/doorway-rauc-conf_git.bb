@@ -10,13 +10,12 @@ SRC_URI = "file://system.conf.in"
 
 S = "${UNPACKDIR}"
 
-inherit doorway_keys
+inherit doorway_keys doorway_version
 
 # nooelint: oelint.vars.bbvars.FILESPATH - the file is not beside this recipe, and nowhere else either
 FILESPATH = "${DOORWAY_SOURCE}/yocto/device/rauc"
 # Keys for development may be packaged; the image that they end up in decides whether it takes them.
 DOORWAY_PRODUCTION = "0"
-DOORWAY_VERSION ??= "0"
 PACKAGE_ARCH = "${MACHINE_ARCH}"
 INHIBIT_DEFAULT_DEPS = "1"
 

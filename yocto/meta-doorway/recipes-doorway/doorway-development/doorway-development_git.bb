@@ -12,7 +12,8 @@ SRC_URI = "file://40-doorway-development.preset \
 
 S = "${UNPACKDIR}"
 
-DOORWAY_VERSION ??= "0"
+inherit doorway_version
+
 DOORWAY_AUTHORIZED_KEYS ??= ""
 INHIBIT_DEFAULT_DEPS = "1"
 

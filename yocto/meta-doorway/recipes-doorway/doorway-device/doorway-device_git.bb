@@ -10,9 +10,10 @@ SRC_URI = "file://root"
 
 S = "${UNPACKDIR}"
 
+inherit doorway_version
+
 # nooelint: oelint.vars.bbvars.FILESPATH - the files are not beside this recipe, and nowhere else either
 FILESPATH = "${DOORWAY_SOURCE}/yocto/device"
-DOORWAY_VERSION ??= "0"
 # It depends on the machine's own configuration of RAUC.
 PACKAGE_ARCH = "${MACHINE_ARCH}"
 INHIBIT_DEFAULT_DEPS = "1"

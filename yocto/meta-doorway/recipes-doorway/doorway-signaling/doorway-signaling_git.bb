@@ -12,7 +12,6 @@ PV = "${DOORWAY_VERSION}"
 
 inherit doorway_source systemd useradd
 
-DOORWAY_VERSION ??= "0"
 CARGO_BUILD_FLAGS += "--package doorway-signaling"
 
 USERADD_PACKAGES = "${PN}"

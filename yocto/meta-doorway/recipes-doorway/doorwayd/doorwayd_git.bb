@@ -14,7 +14,6 @@ PV = "${DOORWAY_VERSION}"
 
 inherit doorway_source pkgconfig systemd useradd
 
-DOORWAY_VERSION ??= "0"
 CARGO_BUILD_FLAGS += "--package doorwayd"
 
 USERADD_PACKAGES = "${PN}"
