@@ -15,7 +15,10 @@ RUST = (1, 94, 1)
 def check():
     """The class's own function against a second reading of the lock."""
     lock = SOURCES / "Cargo.lock"
-    by_class = doorway.crates.of_lock(lock)
+    try:
+        by_class = doorway.crates.of_lock(lock)
+    except ValueError as error:
+        raise Failed(str(error)) from error
     with open(lock, "rb") as file:
         packages = [package for package in tomllib.load(file)["package"] if "source" in package]
     by_lock = [(p["name"], p["version"], p["checksum"]) for p in packages]

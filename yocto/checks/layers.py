@@ -148,7 +148,7 @@ def run(name, command, machine, cwd=BUILD):
         code = subprocess.run(command, cwd=cwd, env=environment(machine), stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL).returncode
     text = log.read_text(encoding="utf-8", errors="replace")
     errors = re.findall(r"^ERROR: .*$|^AssertionError.*$", text, re.MULTILINE)
-    require(code == 0, f"`{' '.join(command)}` ends with {code}: {(errors or [text[-300:].strip()])[0][:400]}; all of it is in {log}")
+    require(code == 0, f"`{' '.join(command)}` ends with {code}: {' | '.join(errors[:4] or [text[-300:].strip()])[:900]}; all of it is in {log}")
     ours = [line for line in re.findall(r"^WARNING: .*$", text, re.MULTILINE) if "doorway" in line]
     require(not ours, f"{ours and ours[0]}; all of it is in {log}")
     return text
