@@ -175,7 +175,7 @@ def of_rauc_configuration(v, machine):
 def of_systemd(v, machine):
     v.has("PACKAGECONFIG", "hostnamed", "kmod", "networkd", "nss-resolve", "resolved", "seccomp", "sysusers", "timesyncd")
     v.lacks("PACKAGECONFIG", "serial-getty-generator", "vconsole", "machined", "hibernate")
-    v.lacks("RRECOMMENDS:systemd", "systemd-serialgetty")
+    v.lacks("RDEPENDS:systemd", "systemd-serialgetty", "volatile-binds")
     v.equals("RESOLV_CONF", "stub-resolv")
     # zeroconf in the distribution would switch mDNS off.
     v._note("default-mdns=no" not in v._value("EXTRA_OEMESON"), "EXTRA_OEMESON", None, "switches systemd-resolved's mDNS off")

@@ -22,7 +22,7 @@ TARGETS = ("doorway-image", "doorway-image-dev", "doorway-bundle")
 # Recipes that a station has no use for, and that some default of another layer would bring.
 UNWANTED = {
     "doorway-image": ("openssh", "dropbear", "systemd-serialgetty", "gdb", "ffmpeg", "mesa", "wayland", "xserver-xorg", "pulseaudio",
-                      "cairo", "pango", "avahi", "bluez5", "connman", "gtk+3", "libsoup", "keymaps", "grub-efi", "systemd-boot", "rauc-conf", "rpi-u-boot-scr"),
+                      "cairo", "pango", "avahi", "bluez5", "connman", "gtk+3", "libsoup", "keymaps", "volatile-binds", "grub-efi", "systemd-boot", "rauc-conf", "rpi-u-boot-scr"),
     "doorway-image-dev": ("dropbear", "ffmpeg", "wayland", "xserver-xorg", "pulseaudio", "avahi", "connman", "gtk+3", "rauc-conf"),
     "doorway-bundle": ("openssh", "casync", "rauc-conf"),
 }
