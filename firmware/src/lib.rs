@@ -4,6 +4,11 @@
 //! reads clocks, sockets, devices and pins. `firmware/ARCHITECTURE.md` has the map.
 
 pub mod config;
+pub mod durable;
+pub mod household;
+pub mod https;
+pub mod identity;
+mod inside;
 mod keep_running;
 pub mod link;
 pub mod local;

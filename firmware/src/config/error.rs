@@ -4,6 +4,9 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+/// The keys whose values nobody is shown.
+const SECRETS: [&str; 2] = ["secret", "passphrase"];
+
 /// One mistake: `FILE:LINE:COLUMN: what is wrong`, the line, and a remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
@@ -29,13 +32,13 @@ impl ConfigError {
         let position = span.map(|span| position(text, span.start));
         let line = position.and_then(|(line, _)| text.lines().nth(line - 1)).map(str::trim_end);
         // A secret is shown to nobody, the journal included; the parser's own words may quote it.
-        let secret = line.is_some_and(|line| line.contains("secret"));
+        let secret = line.is_some_and(|line| SECRETS.iter().any(|key| line.contains(key)));
         let quotes = secret && message.contains("invalid type");
         Self {
             file: file.to_owned(),
             position,
             line: line.filter(|_| !secret).map(str::to_owned),
-            message: if quotes { "a secret is a text between quotation marks".into() } else { message },
+            message: if quotes { "a secret or passphrase is a text between quotation marks".into() } else { message },
             remedy: remedy.into(),
         }
     }
