@@ -59,14 +59,14 @@ pub enum HttpsError {
 
 /// The certificate that is shown at the moment.
 pub struct Certificates {
-    from: From,
+    from: Supply,
     shown: Arc<Shown>,
     /// This machine's own name.
     hostname: String,
 }
 
-enum From {
-    Own { authority: Authority, kept: PathBuf, current: Option<ServerCertificate> },
+enum Supply {
+    Own { authority: Box<Authority>, kept: PathBuf, current: Option<ServerCertificate> },
     Files { certificate: PathBuf, key: PathBuf, written: Option<SystemTime> },
 }
 
@@ -88,9 +88,9 @@ impl Certificates {
                 }
                 let kept = state.join("identity").join("server.json");
                 let current = durable::read(&kept).ok().flatten().and_then(|json| serde_json::from_slice(&json).ok());
-                From::Own { authority: identity.authority, kept, current }
+                Supply::Own { authority: Box::new(identity.authority), kept, current }
             }
-            CertificateSource::Files { certificate, key } => From::Files { certificate, key, written: None },
+            CertificateSource::Files { certificate, key } => Supply::Files { certificate, key, written: None },
         };
         from.look(&hostname)?;
         let shown = Arc::new(Shown(Mutex::new(Arc::new(from.load()?))));
@@ -105,16 +105,16 @@ impl Certificates {
     /// The authority's certificate in DER, if it is one that nobody knows.
     pub fn authority(&self) -> Option<Arc<[u8]>> {
         match &self.from {
-            From::Own { authority, .. } => Some(Arc::from(authority.der().as_ref())),
-            From::Files { .. } => None,
+            Supply::Own { authority, .. } => Some(Arc::from(authority.der().as_ref())),
+            Supply::Files { .. } => None,
         }
     }
 
     /// This machine's own names in its network.
     pub fn names(&self) -> Vec<String> {
         match &self.from {
-            From::Own { authority, .. } => authority.names(&self.hostname, &[]),
-            From::Files { .. } => vec![self.hostname.clone(), format!("{}.local", self.hostname)],
+            Supply::Own { authority, .. } => authority.names(&self.hostname, &[]),
+            Supply::Files { .. } => vec![self.hostname.clone(), format!("{}.local", self.hostname)],
         }
     }
 
@@ -140,7 +140,7 @@ impl Certificates {
     }
 }
 
-impl From {
+impl Supply {
     /// Whether there is something else to show.
     fn look(&mut self, hostname: &str) -> Result<bool, HttpsError> {
         match self {
@@ -300,13 +300,13 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let (identity, _) = Identity::load_or_make(state.path(), None).unwrap();
         let kept = state.path().join("server.json");
-        let mut from = From::Own { authority: identity.authority, kept: kept.clone(), current: None };
+        let mut from = Supply::Own { authority: Box::new(identity.authority), kept: kept.clone(), current: None };
         assert!(from.look("doorway-7k3m").unwrap());
         let first = from.load().unwrap();
         assert!(!from.look("doorway-7k3m").unwrap());
         assert!(from.look("front-door").unwrap(), "the machine has another name");
         assert_ne!(from.load().unwrap().cert, first.cert);
-        let From::Own { current, .. } = &from else { unreachable!() };
+        let Supply::Own { current, .. } = &from else { unreachable!() };
         assert!(serde_json::from_slice::<ServerCertificate>(&fs::read(kept).unwrap()).ok() == *current);
     }
 }

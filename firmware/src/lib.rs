@@ -17,6 +17,7 @@ pub mod net;
 pub mod peer;
 mod priority;
 pub mod probe;
+pub mod provision;
 pub mod run;
 pub mod sound;
 pub mod station;

@@ -116,9 +116,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 /// # Errors
 /// When the board description can't be used, or has not what the configuration names.
 pub fn check(config: &Config) -> anyhow::Result<()> {
-    let description = board(config)?;
-    fits(config, &description)?;
-    doorway_core::Station::new(core_settings(config, &description))?;
+    check_board(config)?;
+    doorway_core::Station::new(core_settings(config, &board(config)?))?;
     if let CompanionPlace::Inside(inside) = &config.companion
         && let Some(CertificateSource::Files { certificate, key }) = &inside.tls
     {
@@ -128,6 +127,14 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
         Some(misfit) => Err(misfit.into()),
         None => Ok(()),
     }
+}
+
+/// Checks that the board has every button and door of a configuration.
+///
+/// # Errors
+/// What it has not, or why its description can't be used.
+pub fn check_board(config: &Config) -> Result<(), Misfit> {
+    fits(config, &board(config)?)
 }
 
 /// What the configuration names and this machine does not have at the moment. A station starts without it all the same:

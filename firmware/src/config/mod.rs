@@ -128,6 +128,14 @@ impl Config {
         check.config(file)
     }
 
+    /// Checks that a file from the boot partition is TOML with the keys and kinds of values that there are.
+    ///
+    /// # Errors
+    /// The first mistake, with its place and what to do.
+    pub fn check_keys(path: &Path, text: &str) -> Result<(), ConfigError> {
+        raw_file(path, text).map(drop)
+    }
+
     /// Checks the text of a file from the boot partition, which may have a table `[device]` too.
     ///
     /// # Errors
@@ -141,8 +149,12 @@ impl Config {
 
     /// The mistake of naming something in the file at `path` that the machine does not have, with its place.
     pub fn misfit(path: &Path, named: &Named, message: String, remedy: &str) -> ConfigError {
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        let file: raw::File = toml::from_str(&text).unwrap_or_default();
+        Self::misfit_in(path, &std::fs::read_to_string(path).unwrap_or_default(), named, message, remedy)
+    }
+
+    /// As [`Config::misfit`], of the file with this text.
+    pub fn misfit_in(path: &Path, text: &str, named: &Named, message: String, remedy: &str) -> ConfigError {
+        let file: raw::File = toml::from_str(text).unwrap_or_default();
         let place = match named {
             Named::Board => file.board.description.map(|name| name.span()),
             Named::Button(id) => place_of(id, file.button.into_iter().map(|button| button.id)),
@@ -151,7 +163,7 @@ impl Config {
             Named::Recording => file.video.recording.map(|recording| recording.span()),
             Named::Interface(name) => place_of(name, file.network.interfaces.into_iter()),
         };
-        ConfigError::at(path, &text, place, message, remedy)
+        ConfigError::at(path, text, place, message, remedy)
     }
 
     /// The settings of the pure core. `first_call` is random, so that a restarted station does not take up an older
