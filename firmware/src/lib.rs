@@ -4,8 +4,13 @@
 //! reads clocks, sockets, devices and pins. `firmware/ARCHITECTURE.md` has the map.
 
 pub mod config;
+pub mod durable;
+pub mod household;
 mod http;
+pub mod https;
+pub mod identity;
 pub mod image;
+mod inside;
 mod keep_running;
 pub mod link;
 pub mod local;
@@ -14,6 +19,7 @@ pub mod net;
 pub mod peer;
 mod priority;
 pub mod probe;
+pub mod provision;
 pub mod run;
 pub mod self_test;
 pub mod sound;

@@ -1,5 +1,6 @@
 //! The way to the companion, inside the daemon or elsewhere.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use doorway_core::backoff::Backoff;
@@ -10,7 +11,7 @@ use doorway_proto::state::Station;
 use doorway_signaling::{Handle, LocalStation};
 use futures_util::{SinkExt as _, StreamExt as _};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_tungstenite::MaybeTlsStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -54,13 +55,15 @@ pub struct Inside {
     station: Option<LocalStation>,
     backoff: Backoff,
     again_at: Instant,
+    /// The station got another name, and the others learn it when it comes in anew.
+    renamed: Arc<Notify>,
 }
 
 impl Inside {
     /// Comes into the room at once.
-    pub fn new(companion: Handle, room: RoomId, state: watch::Receiver<Station>) -> Self {
+    pub fn new(companion: Handle, room: RoomId, state: watch::Receiver<Station>, renamed: Arc<Notify>) -> Self {
         let station = Some(companion.attach_station(room.clone(), state.borrow().clone()));
-        Self { companion, room, state, station, backoff: Backoff::new(), again_at: Instant::now() }
+        Self { companion, room, state, station, backoff: Backoff::new(), again_at: Instant::now(), renamed }
     }
 
     async fn event(&mut self) -> LinkEvent {
@@ -72,8 +75,17 @@ impl Inside {
                 self.station.insert(self.companion.attach_station(self.room.clone(), state))
             }
         };
+        let received = tokio::select! {
+            biased;
+            () = self.renamed.notified() => {
+                self.station = None;
+                self.again_at = Instant::now();
+                return LinkEvent::Down;
+            }
+            received = station.receive() => received,
+        };
         let now = Instant::now();
-        match station.receive().await {
+        match received {
             Some(ToStation::Refused { message, .. }) => tracing::warn!(%message, "the companion refuses this station"),
             Some(message) => {
                 if matches!(message, ToStation::Welcome { .. }) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use doorwayd::config::{self, Config, ConfigError};
 use doorwayd::video::VideoSettings;
-use doorwayd::{probe, run, self_test};
+use doorwayd::{probe, provision, run, self_test};
 use tracing_subscriber::EnvFilter;
 
 /// Exit code for what somebody has to mend: a configuration that can't be used, a port that another program has. The
@@ -30,6 +30,15 @@ enum Command {
         /// The configuration; /etc/doorway/doorway.toml by default.
         #[arg(long)]
         config: Option<PathBuf>,
+    },
+    /// Make the device's identity, and take over the configuration on the boot partition. As root, before the network.
+    Provision {
+        /// Where the boot partition is mounted.
+        #[arg(long, default_value = provision::BOOT)]
+        boot: PathBuf,
+        /// The root file system.
+        #[arg(long, default_value = "/")]
+        root: PathBuf,
     },
     /// Say what is wrong with a configuration, and where.
     CheckConfig {
@@ -70,6 +79,14 @@ fn main() -> ExitCode {
     log_to_stderr();
     match arguments.command {
         Command::Run { config } => with_config(&config::path_or_default(config), run_station),
+        Command::Provision { boot, root } => match provision::run(&boot, &root) {
+            Ok(None) => ExitCode::SUCCESS,
+            Ok(Some(error)) => bad_config(&error),
+            Err(error) => {
+                eprintln!("doorwayd: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
         Command::CheckConfig { file } => with_config(&file, |config| {
             run::check(&config)?;
             println!("{}: good", file.display());

@@ -11,14 +11,15 @@ use axum::Router;
 use doorway_board::{Board, BoardDescription, Role};
 use doorway_core::{ButtonRole, ButtonSettings};
 use doorway_proto::state::{Activity, Station as StationState};
-use doorway_signaling::{Companion, Secret, Settings as CompanionSettings};
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use crate::config::{CompanionPlace, Config, Named};
-use crate::link::{self, Link, Outward};
+use crate::config::{CompanionPlace, Config, DEFAULT_NAME, Named};
+use crate::https::{self, CertificateSource};
+use crate::inside::{Around, Inside};
+use crate::link::{Link, Outward};
 use crate::local::{self, Local, Panel};
 use crate::metrics;
 use crate::net::{PeerSocket, interface_names};
@@ -32,8 +33,6 @@ use crate::video::{V4l2Source, VideoSource};
 /// Edges and questions that wait for the loop.
 const EDGES: usize = 1024;
 const QUESTIONS: usize = 16;
-/// Connections to the companion inside: a household's, while file handles remain for camera, sound and calls.
-const MAX_CONNECTIONS: usize = 512;
 /// How often the metrics' samples are folded together.
 const UPKEEP: Duration = Duration::from_secs(30);
 /// How long a clean shutdown may take before the process ends anyway; a relay is released by the board itself.
@@ -74,7 +73,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         remedy: "compare its description with what `doorwayd probe` lists".into(),
     })?;
 
-    let (state, state_seen) = watch::channel(state_of(&config));
+    let (state, _) = watch::channel(state_of(&config));
     let (panel, panel_seen) = watch::channel(Panel::default());
     let simulator = board.simulated().map_or_else(Router::new, |board| local::simulator(board.clone(), panel_seen));
     let upkeep = prometheus.clone();
@@ -86,18 +85,17 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         }
     });
     let (questions, asked) = mpsc::channel(QUESTIONS);
-    let updates = Updates::start(config.update.clone(), state_seen.clone());
+    let updates = Updates::start(config.update.clone(), state.subscribe());
     let for_pages = update::routes(updates.clone(), config.name.clone());
-    let (link, companion) = connect(&config, state_seen, simulator.clone(), for_pages).await?;
-    let probe = companion.as_ref().map_or(CompanionProbe::Elsewhere, |inside| CompanionProbe::Inside(inside.address));
+    let (link, companion) = connect(&config, &state, simulator.clone(), for_pages)?;
+    let probe = companion.as_ref().map_or(CompanionProbe::Elsewhere, Inside::probe);
     let local =
         local::router(Local { questions, metrics: prometheus, updates: updates.clone(), companion: probe }, simulator);
     let buttons = description.buttons.iter().map(|button| button.id.clone()).collect();
-    let page = companion.as_ref().map(|companion| companion.address);
     tracing::info!(
         station = %config.id,
         board = %description.name,
-        page = page.map(|page| format!("http://{page}/")),
+        page = companion.as_ref().map(|companion| companion.page.as_str()),
         status = %format!("http://{}/status", config.local),
         "the station is ready"
     );
@@ -123,13 +121,25 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 /// # Errors
 /// When the board description can't be used, or has not what the configuration names.
 pub fn check(config: &Config) -> anyhow::Result<()> {
-    let description = board(config)?;
-    fits(config, &description)?;
-    doorway_core::Station::new(core_settings(config, &description))?;
+    check_board(config)?;
+    doorway_core::Station::new(core_settings(config, &board(config)?))?;
+    if let CompanionPlace::Inside(inside) = &config.companion
+        && let Some(CertificateSource::Files { certificate, key }) = &inside.tls
+    {
+        https::load_files(certificate, key)?;
+    }
     match missing(config).into_iter().next() {
         Some(misfit) => Err(misfit.into()),
         None => Ok(()),
     }
+}
+
+/// Checks that the board has every button and door of a configuration.
+///
+/// # Errors
+/// What it has not, or why its description can't be used.
+pub fn check_board(config: &Config) -> Result<(), Misfit> {
+    fits(config, &board(config)?)
 }
 
 /// What the configuration names and this machine does not have at the moment. A station starts without it all the same:
@@ -171,53 +181,27 @@ pub fn release_relays(config: &Config) -> anyhow::Result<()> {
     Ok(Board::make_safe(&board(config)?)?)
 }
 
-/// The companion inside the daemon, while it runs.
-struct Inside {
-    address: SocketAddr,
-    stop: tokio::sync::oneshot::Sender<()>,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Inside {
-    async fn stop(self) {
-        let _ = self.stop.send(());
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.task).await;
-    }
-}
-
 /// Starts the companion inside the daemon, or the search for the one elsewhere.
-async fn connect(
+fn connect(
     config: &Config,
-    state: watch::Receiver<StationState>,
+    state: &watch::Sender<StationState>,
     simulator: Router,
     for_pages: Router,
 ) -> anyhow::Result<(Link, Option<Inside>)> {
-    let (listen, secret, hosts) = match &config.companion {
+    let room = config.room.clone();
+    match &config.companion {
         CompanionPlace::Elsewhere { url, secret } => {
-            let outward =
-                Outward { url: url.clone(), secret: secret.clone(), room: config.room.clone(), station: state };
-            return Ok((Link::outward(outward), None));
+            let station = state.subscribe();
+            let outward = Outward { url: url.clone(), secret: secret.clone(), room, station };
+            Ok((Link::outward(outward), None))
         }
-        CompanionPlace::Inside { listen, secret, hosts } => (*listen, secret, hosts.clone()),
-    };
-    let local_only = hosts.is_empty();
-    let secret = secret.as_deref().map(Secret::new).transpose()?;
-    let settings =
-        CompanionSettings { listen, secret, hosts, connections: MAX_CONNECTIONS, ..CompanionSettings::default() };
-    let mut companion = Companion::bind(settings).context("[companion] listen")?;
-    companion = companion.merge_private(for_pages);
-    // Who presses a simulated button from the network would ring the household; with `hosts`, a proxy brings the network
-    // here.
-    if listen.ip().is_loopback() && local_only {
-        companion = companion.merge(simulator);
+        CompanionPlace::Inside(inside) => {
+            let around =
+                Around { room, state: state.clone(), is_named: config.name != DEFAULT_NAME, simulator, for_pages };
+            let (inside, link) = Inside::start(inside, around)?;
+            Ok((Link::Inside(Box::new(link)), Some(inside)))
+        }
     }
-    let address = companion.address();
-    let inside = link::Inside::new(companion.handle(), config.room.clone(), state);
-    let (stop, stopped) = tokio::sync::oneshot::channel();
-    let task = tokio::spawn(companion.run(async {
-        let _ = stopped.await;
-    }));
-    Ok((Link::Inside(Box::new(inside)), Some(Inside { address, stop, task })))
 }
 
 async fn listen(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {

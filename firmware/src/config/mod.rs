@@ -17,15 +17,22 @@ use crate::sound::{SoundSettings, SoundSource};
 use crate::update::UpdateSettings;
 use crate::video::{EncoderChoice, EncoderKind, Pixels, V4l2Source, VideoSettings, VideoSource, is_known_control};
 
+mod companion;
+mod device;
 mod error;
 mod raw;
 mod units;
 mod update;
 
+pub use companion::{CompanionInside, CompanionPlace};
+pub use device::{Device, Wifi};
 pub use error::ConfigError;
 
 /// Where the daemon looks when no file is named.
 pub const DEFAULT_PATH: &str = "/etc/doorway/doorway.toml";
+
+/// The name of a station that was given none.
+pub const DEFAULT_NAME: &str = "Front door";
 
 /// The shipped file: every key with its default and what it assumes.
 pub const DOCUMENTED: &str = include_str!("../../doorway.toml");
@@ -101,41 +108,6 @@ pub enum Named {
     Interface(String),
 }
 
-/// Where the companion is.
-#[derive(Clone, PartialEq, Eq)]
-pub enum CompanionPlace {
-    /// Inside the daemon.
-    Inside {
-        /// Where it listens.
-        listen: SocketAddr,
-        /// What clients have to know.
-        secret: Option<String>,
-        /// Names under which a reverse proxy serves it.
-        hosts: Vec<String>,
-    },
-    /// A `doorway-signaling` somewhere else.
-    Elsewhere {
-        /// `ws://HOST:PORT/ws`.
-        url: String,
-        /// What endpoints have to know.
-        secret: Option<String>,
-    },
-}
-
-/// Hides the secret.
-impl std::fmt::Debug for CompanionPlace {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Inside { listen, secret, .. } => {
-                f.debug_struct("Inside").field("listen", listen).field("has_secret", &secret.is_some()).finish()
-            }
-            Self::Elsewhere { url, secret } => {
-                f.debug_struct("Elsewhere").field("url", url).field("has_secret", &secret.is_some()).finish()
-            }
-        }
-    }
-}
-
 impl Config {
     /// Reads and checks a file.
     ///
@@ -151,17 +123,42 @@ impl Config {
     /// # Errors
     /// The first mistake, with its place and what to do.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let file: raw::File = toml::from_str(text).map_err(|error| {
-            let remedy = "compare with the documented file; every key with its unit stands there";
-            ConfigError::at(path, text, error.span(), error.message().to_owned(), remedy)
-        })?;
-        Check { path, text }.config(file)
+        let file = raw_file(path, text)?;
+        let check = Check { path, text };
+        if let Some(device) = &file.device {
+            let remedy = "take it out here: the file on the boot partition is the place for it";
+            return Err(check.wrong(device, "[device] is for `doorwayd provision`".into(), remedy));
+        }
+        check.config(file)
+    }
+
+    /// Checks that a file from the boot partition is TOML with the keys and kinds of values that there are.
+    ///
+    /// # Errors
+    /// The first mistake, with its place and what to do.
+    pub fn check_keys(path: &Path, text: &str) -> Result<(), ConfigError> {
+        raw_file(path, text).map(drop)
+    }
+
+    /// Checks the text of a file from the boot partition, which may have a table `[device]` too.
+    ///
+    /// # Errors
+    /// The first mistake, with its place and what to do.
+    pub fn parse_with_device(path: &Path, text: &str) -> Result<(Self, Device), ConfigError> {
+        let mut file = raw_file(path, text)?;
+        let check = Check { path, text };
+        let device = check.device(file.device.take())?;
+        Ok((check.config(file)?, device))
     }
 
     /// The mistake of naming something in the file at `path` that the machine does not have, with its place.
     pub fn misfit(path: &Path, named: &Named, message: String, remedy: &str) -> ConfigError {
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        let file: raw::File = toml::from_str(&text).unwrap_or_default();
+        Self::misfit_in(path, &std::fs::read_to_string(path).unwrap_or_default(), named, message, remedy)
+    }
+
+    /// As [`Config::misfit`], of the file with this text.
+    pub fn misfit_in(path: &Path, text: &str, named: &Named, message: String, remedy: &str) -> ConfigError {
+        let file: raw::File = toml::from_str(text).unwrap_or_default();
         let place = match named {
             Named::Board => file.board.description.map(|name| name.span()),
             Named::Button(id) => place_of(id, file.button.into_iter().map(|button| button.id)),
@@ -170,7 +167,7 @@ impl Config {
             Named::Recording => file.video.recording.map(|recording| recording.span()),
             Named::Interface(name) => place_of(name, file.network.interfaces.into_iter()),
         };
-        ConfigError::at(path, &text, place, message, remedy)
+        ConfigError::at(path, text, place, message, remedy)
     }
 
     /// The settings of the pure core. `first_call` is random, so that a restarted station does not take up an older
@@ -201,6 +198,13 @@ impl Config {
         };
         doorway_core::Settings { first_call: doorway_core::CallId(first_call), buttons, doors, call }
     }
+}
+
+fn raw_file(path: &Path, text: &str) -> Result<raw::File, ConfigError> {
+    toml::from_str(text).map_err(|error| {
+        let remedy = "compare with the documented file; every key with its unit stands there";
+        ConfigError::at(path, text, error.span(), error.message().to_owned(), remedy)
+    })
 }
 
 fn place_of(name: &str, mut named: impl Iterator<Item = Spanned<String>>) -> Option<std::ops::Range<usize>> {
@@ -256,7 +260,7 @@ impl Check<'_> {
 
     fn name(&self, raw: Option<Spanned<String>>) -> Checked<String> {
         match raw {
-            None => Ok("Front door".into()),
+            None => Ok(DEFAULT_NAME.into()),
             Some(name) if (1..=64).contains(&name.get_ref().chars().count()) => Ok(name.into_inner()),
             Some(name) => Err(self.wrong(&name, "a station's name has 1 to 64 characters".into(), "shorten it")),
         }
@@ -433,41 +437,6 @@ impl Check<'_> {
             noise_suppression: raw.noise_suppression.unwrap_or(true),
             automatic_gain: raw.automatic_gain.unwrap_or(true),
         })
-    }
-
-    fn companion(&self, raw: &raw::Companion) -> Checked<CompanionPlace> {
-        let secret = raw.secret.as_ref().map(|secret| secret.get_ref().clone());
-        if let Some(spanned) = raw.secret.as_ref().filter(|secret| !(12..=256).contains(&secret.get_ref().trim().len()))
-        {
-            let remedy = "take 12 to 256 characters; `openssl rand -base64 18` makes a good one";
-            return Err(self.wrong(spanned, "the secret is too short or too long".into(), remedy));
-        }
-        if let Some(hosts) = raw.hosts.as_ref().filter(|hosts| !hosts.get_ref().is_empty() && secret.is_none()) {
-            let remedy = "add secret = \"…\" to [companion]";
-            return Err(self.wrong(hosts, "a reverse proxy lets others in, but there is no secret".into(), remedy));
-        }
-        if let Some(url) = &raw.connect {
-            if raw.listen.is_some() {
-                let remedy = "keep listen for a companion inside the daemon, or connect for one elsewhere";
-                return Err(self.wrong(url, "[companion] has both listen and connect".into(), remedy));
-            }
-            if !url.get_ref().starts_with("ws://") {
-                let remedy = "write it as ws://HOST:PORT/ws";
-                return Err(self.wrong(url, "connect is no WebSocket address".into(), remedy));
-            }
-            return Ok(CompanionPlace::Elsewhere { url: url.get_ref().clone(), secret });
-        }
-        let listen = raw.listen.as_ref().map_or(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 8080), |s| *s.get_ref());
-        if !listen.ip().is_loopback() && secret.is_none() {
-            let message = format!("{listen} can be reached from the network, but there is no secret");
-            let remedy = "add secret = \"…\" to [companion], or listen on 127.0.0.1";
-            return match &raw.listen {
-                Some(spanned) => Err(self.wrong(spanned, message, remedy)),
-                None => Err(self.missing(message, remedy)),
-            };
-        }
-        let hosts = raw.hosts.as_ref().map(|hosts| hosts.get_ref().clone()).unwrap_or_default();
-        Ok(CompanionPlace::Inside { listen, secret, hosts })
     }
 
     fn local(&self, raw: raw::Local) -> Checked<SocketAddr> {

@@ -24,6 +24,7 @@ pub(super) struct File {
     pub(super) local: Local,
     pub(super) update: Update,
     pub(super) simulate: Simulate,
+    pub(super) device: Option<Spanned<Device>>,
 }
 
 #[derive(Debug, Deserialize, Default)]
@@ -121,6 +122,38 @@ pub(super) struct Companion {
     pub(super) secret: Option<Spanned<String>>,
     pub(super) hosts: Option<Spanned<Vec<String>>>,
     pub(super) connect: Option<Spanned<String>>,
+    pub(super) tls: Option<Spanned<Tls>>,
+    pub(super) certificate: Option<Spanned<PathBuf>>,
+    pub(super) key: Option<Spanned<PathBuf>>,
+    pub(super) redirect: Option<Spanned<SocketAddr>>,
+    pub(super) claim: Option<Spanned<bool>>,
+}
+
+#[derive(Debug, Deserialize, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Tls {
+    #[default]
+    Off,
+    Own,
+    Files,
+}
+
+/// Of the boot partition's file only.
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Device {
+    pub(super) hostname: Option<Spanned<String>>,
+    pub(super) wifi: Option<Spanned<Wifi>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wifi {
+    pub(super) ssid: Spanned<String>,
+    pub(super) passphrase: Option<Spanned<String>>,
+    pub(super) country: Spanned<String>,
+    #[serde(default)]
+    pub(super) hidden: bool,
 }
 
 #[derive(Debug, Deserialize, Default)]

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::{Finding, Outcome, Part};
-use crate::http;
+use crate::http::{self, Answer, HttpError};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -12,7 +12,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CompanionProbe {
     /// It is inside and listens there: ask as a browser does.
-    Inside(SocketAddr),
+    Inside {
+        /// Where.
+        listen: SocketAddr,
+        /// Whether it speaks HTTPS there.
+        is_secure: bool,
+    },
     /// It is elsewhere: the link knows.
     Elsewhere,
 }
@@ -21,7 +26,7 @@ impl CompanionProbe {
     /// Asks it; `connected` is what the link says.
     pub async fn finding(self, connected: bool) -> Finding {
         let outcome = match self {
-            Self::Inside(listen) => match http::get(this_machine(listen), "/healthz", PATIENCE).await {
+            Self::Inside { listen, is_secure } => match ask(this_machine(listen), is_secure).await {
                 Ok(answer) if answer.status < 400 => Outcome::Ok { detail: format!("{listen} answers") },
                 Ok(answer) => Outcome::Failed { why: format!("{listen} answers with HTTP {}", answer.status) },
                 Err(error) => Outcome::Failed { why: format!("{listen} does not answer: {error}") },
@@ -33,6 +38,14 @@ impl CompanionProbe {
             },
         };
         Finding { part: Part::Companion, outcome }
+    }
+}
+
+async fn ask(listen: SocketAddr, is_secure: bool) -> Result<Answer, HttpError> {
+    if is_secure {
+        http::get_securely(listen, "/healthz", PATIENCE).await
+    } else {
+        http::get(listen, "/healthz", PATIENCE).await
     }
 }
 

@@ -204,6 +204,8 @@ pub enum Refusal {
     Version,
     /// The shared secret is missing or wrong.
     Secret,
+    /// Nobody has set up the station yet; a page offers to do so.
+    Unclaimed,
     /// The id is in use by an endpoint with another `resume`.
     IdTaken,
     /// A newer connection of the same endpoint took this one's place.

@@ -19,20 +19,26 @@ use doorway_proto::state::Station;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use metrics::Gauge;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
+use crate::certificate;
+use crate::claim;
 use crate::connection;
-use crate::gate::{Counted, Gate};
-use crate::guard::{self, Guard};
+use crate::entry::Entry;
+use crate::gate::{Counted, Gate, Ticket};
+use crate::guard::{self, Guard, with_headers};
 use crate::hub::Hub;
 use crate::local::LocalStation;
 use crate::page;
 use crate::private;
 use crate::settings::{BindError, Settings};
+use crate::tls::Tls;
 
 /// How long a browser may take to send the head of a request, and may keep an idle connection.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(15);
@@ -43,11 +49,17 @@ const CLOSING_DEADLINE: Duration = Duration::from_secs(2);
 /// How long to wait when the process has no file handle left for a new connection.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
 const BACKLOG: u32 = 4096;
+/// TLS handshakes at the same time, in all and of one address: each costs the processor about a millisecond, and a
+/// station's loop must not wait for many.
+const HANDSHAKES: usize = 64;
+const HANDSHAKES_PER_ADDRESS: usize = 16;
 
 /// A companion that has its port and does not serve yet: who connects waits until [`run`](Self::run).
 pub struct Companion {
     listener: TcpListener,
     address: SocketAddr,
+    /// Plain HTTP beside HTTPS.
+    plain: Option<TcpListener>,
     settings: Settings,
     routes: Router,
     private: Router,
@@ -80,17 +92,24 @@ impl Companion {
     /// Outside of a Tokio runtime with I/O and time.
     pub fn bind(settings: Settings) -> Result<Self, BindError> {
         settings.check()?;
-        let listener = listen(settings.listen).map_err(|error| BindError::from_io(settings.listen, error))?;
+        let bound = |address| listen(address).map_err(|error| BindError::from_io(address, error));
+        let listener = bound(settings.listen)?;
         let address = listener.local_addr().map_err(|error| BindError::from_io(settings.listen, error))?;
+        let plain = settings.redirect.map(bound).transpose()?;
         let hub = Hub::new(settings.limits, settings.queue_bytes);
         let gate = Gate::new(settings.connections, settings.connections_per_address, hub.numbers.sockets.clone());
         let handle = Handle { hub: Arc::new(hub), gate: Arc::new(gate) };
-        Ok(Self { listener, address, settings, routes: Router::new(), private: Router::new(), handle })
+        Ok(Self { listener, address, plain, settings, routes: Router::new(), private: Router::new(), handle })
     }
 
     /// Where it listens, with the real port.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where plain HTTP leads to HTTPS, with the real port.
+    pub fn redirect(&self) -> Option<SocketAddr> {
+        self.plain.as_ref()?.local_addr().ok()
     }
 
     /// A way in without a socket.
@@ -122,18 +141,34 @@ impl Companion {
     /// Serves until `shutdown` is done. Then everybody is told to go; whoever has not gone after two seconds is cut
     /// off. When it returns, no task and no socket is left.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, address, settings, routes, private, handle } = self;
+        let Self { listener, address, plain, settings, routes, private, handle } = self;
         let routes = complete(routes, private, &settings, &handle);
+        let plain_routes = with_headers(certificate::plain(settings.authority.clone(), address.port()));
+        let handshakes = Arc::new(Gate::new(HANDSHAKES, HANDSHAKES_PER_ADDRESS, Gauge::noop()));
         let (stop, stopped) = watch::channel(());
         let mut tasks = JoinSet::new();
         let mut shutdown = pin!(shutdown);
-        info!(%address, "the companion listens");
+        info!(%address, https = settings.tls.is_some(), "the companion listens");
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
                 accepted = listener.accept() => match accepted {
+                    Ok((stream, from)) => match (admit(&handle, stream, from), &settings.tls) {
+                        (Some(stream), None) => drop(tasks.spawn(serve(stream, routes.clone(), stopped.clone()))),
+                        (Some(stream), Some(tls)) => match handshakes.ticket(from.ip()) {
+                            Some(ticket) => {
+                                let secured = secure(stream, tls.clone(), ticket, routes.clone(), stopped.clone());
+                                drop(tasks.spawn(secured));
+                            }
+                            None => debug!(%from, "turned away: too many handshakes"),
+                        },
+                        (None, _) => debug!(%from, "turned away: too many connections"),
+                    },
+                    Err(error) => recover(&error).await,
+                },
+                accepted = next(plain.as_ref()) => match accepted {
                     Ok((stream, from)) => match admit(&handle, stream, from) {
-                        Some(stream) => drop(tasks.spawn(serve(stream, routes.clone(), stopped.clone()))),
+                        Some(stream) => drop(tasks.spawn(serve(stream, plain_routes.clone(), stopped.clone()))),
                         None => debug!(%from, "turned away: too many connections"),
                     },
                     Err(error) => recover(&error).await,
@@ -141,7 +176,7 @@ impl Companion {
                 Some(_) = tasks.join_next() => {}
             }
         }
-        drop(listener);
+        drop((listener, plain));
         info!("the companion closes");
         handle.hub.close();
         drop(stop);
@@ -169,19 +204,26 @@ impl Handle {
 }
 
 fn complete(routes: Router, private: Router, settings: &Settings, handle: &Handle) -> Router {
-    let guard = Arc::new(Guard::new(settings.listen.ip(), settings.hosts.clone()));
-    let routes = routes.merge(private::protect(private, guard.clone(), settings.secret.clone()));
-    let secret = settings.secret.clone().map(Arc::new);
+    let guard = Arc::new(Guard::new(settings.listen.ip(), settings.hosts.clone(), settings.names.clone()));
+    let entry = Arc::new(Entry::new(settings));
+    let routes = routes.merge(private::protect(private, guard.clone(), entry.clone()));
     let (hub, origins) = (handle.hub.clone(), guard.clone());
     let websocket = async move |headers: HeaderMap, upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>| {
         let accepted: Result<Response, Response> = async {
             origins.check_origin(&headers).map_err(IntoResponse::into_response)?;
             let upgrade = upgrade.map_err(IntoResponse::into_response)?;
-            Ok(connection::accept(upgrade, hub.clone(), secret.clone()))
+            Ok(connection::accept(upgrade, hub.clone(), entry.clone()))
         }
         .await;
         accepted.unwrap_or_else(|refusal| refusal)
     };
+    let mut routes = routes;
+    if settings.tls.is_some() {
+        routes = routes.merge(certificate::routes(settings.authority.clone()));
+    }
+    if let (None, Some(claim)) = (&settings.secret, &settings.claim) {
+        routes = routes.merge(claim::routes(claim.clone(), guard.clone()));
+    }
     routes
         .route("/ws", get(websocket))
         .route("/healthz", get(async || "ok\n"))
@@ -214,8 +256,33 @@ async fn recover(error: &io::Error) {
     sleep(EXHAUSTED_PAUSE).await;
 }
 
+/// The next connection of a listener that may not be there.
+async fn next(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The handshake of one connection, and then its HTTP.
+async fn secure(stream: Counted, tls: Tls, ticket: Ticket, routes: Router, mut stopped: watch::Receiver<()>) {
+    let secured = tokio::select! {
+        secured = tls.accept(stream) => secured,
+        _ = stopped.changed() => return,
+    };
+    drop(ticket);
+    match secured {
+        Ok(stream) => serve(stream, routes, stopped).await,
+        // Browsers end it like this when they do not know the certificate.
+        Err(error) => debug!("a TLS handshake failed: {error}"),
+    }
+}
+
 /// The HTTP of one connection; ends when the connection becomes a WebSocket.
-async fn serve(stream: Counted, routes: Router, mut stopped: watch::Receiver<()>) {
+async fn serve<S>(stream: S, routes: Router, mut stopped: watch::Receiver<()>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(REQUEST_DEADLINE).max_buf_size(REQUEST_BYTES);
     let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes)).with_upgrades();

@@ -16,10 +16,10 @@ use tokio_tungstenite::tungstenite::Error as WsError;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tracing::debug;
 
+use crate::entry::Entry;
 use crate::hub::{Hub, Line};
 use crate::numbers::label;
 use crate::outbox::{Cost, Ending, Urgent};
-use crate::settings::Secret;
 
 /// How long an endpoint may take for its hello.
 const HELLO_DEADLINE: Duration = Duration::from_secs(5);
@@ -44,7 +44,7 @@ const WRITE_BUFFER_BYTES: usize = 8 * 1024;
 const READ_LIMIT_BYTES: usize = 2 * MAX_FRAME_BYTES;
 
 /// Answers the handshake; the conversation goes on in a task of its own.
-pub(crate) fn accept(upgrade: WebSocketUpgrade, hub: Arc<Hub>, secret: Option<Arc<Secret>>) -> Response {
+pub(crate) fn accept(upgrade: WebSocketUpgrade, hub: Arc<Hub>, entry: Arc<Entry>) -> Response {
     upgrade
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
@@ -52,14 +52,14 @@ pub(crate) fn accept(upgrade: WebSocketUpgrade, hub: Arc<Hub>, secret: Option<Ar
         .max_message_size(READ_LIMIT_BYTES)
         .max_frame_size(READ_LIMIT_BYTES)
         .on_failed_upgrade(|error| debug!("a WebSocket handshake failed: {error}"))
-        .on_upgrade(move |socket| serve(socket, hub, secret))
+        .on_upgrade(move |socket| serve(socket, hub, entry))
 }
 
-async fn serve(socket: WebSocket, hub: Arc<Hub>, secret: Option<Arc<Secret>>) {
+async fn serve(socket: WebSocket, hub: Arc<Hub>, entry: Arc<Entry>) {
     let line = hub.connect(Cost::Text);
     let connection = line.id.0;
     let mut wire = Wire { socket, unflushed: false };
-    let farewell = converse(&mut wire, &line, secret.as_deref()).await;
+    let farewell = converse(&mut wire, &line, &entry).await;
     // The others learn at once; the goodbye may take its time.
     drop(line);
     debug!(connection, "a WebSocket closes: {farewell:?}");
@@ -91,7 +91,7 @@ struct Life {
     missed: u32,
 }
 
-async fn converse(wire: &mut Wire, line: &Line, secret: Option<&Secret>) -> Farewell {
+async fn converse(wire: &mut Wire, line: &Line, entry: &Entry) -> Farewell {
     let timer = sleep_until(Instant::now() + HELLO_DEADLINE);
     tokio::pin!(timer);
     let mut welcomed: Option<Life> = None;
@@ -112,7 +112,7 @@ async fn converse(wire: &mut Wire, line: &Line, secret: Option<&Secret>) -> Fare
                     line.change(|rooms, id, now| rooms.handle_frame(id, &text, now));
                     continue;
                 }
-                match admit(&text, secret).await {
+                match admit(&text, entry).await {
                     Ok(hello) => line.change(|rooms, id, now| rooms.handle_hello(id, hello, now)),
                     Err(refused) => line.refuse(refused),
                 }
@@ -157,10 +157,10 @@ async fn converse(wire: &mut Wire, line: &Line, secret: Option<&Secret>) -> Fare
 }
 
 /// Reads the hello and checks its secret.
-async fn admit(text: &str, secret: Option<&Secret>) -> Result<Hello, Refused> {
+async fn admit(text: &str, entry: &Entry) -> Result<Hello, Refused> {
     let hello = read_hello(text)?;
     let Hello::Hello { secret: guess, .. } = &hello;
-    match (secret, guess) {
+    match (entry.secret()?, guess) {
         (None, _) => Ok(hello),
         (Some(secret), Some(guess)) if secret.is(guess) => Ok(hello),
         (Some(_), Some(_)) => {

@@ -33,7 +33,8 @@ pub(crate) struct Counted {
     _ticket: Ticket,
 }
 
-struct Ticket {
+/// Counts as open until it is dropped.
+pub(crate) struct Ticket {
     gate: Arc<Gate>,
     network: Option<IpAddr>,
 }
@@ -64,7 +65,8 @@ impl Gate {
         }
     }
 
-    fn ticket(self: &Arc<Self>, from: IpAddr) -> Option<Ticket> {
+    /// `None` when there are too many.
+    pub(crate) fn ticket(self: &Arc<Self>, from: IpAddr) -> Option<Ticket> {
         let mut open = self.lock();
         if open.total >= self.total {
             return None;

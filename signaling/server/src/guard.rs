@@ -7,11 +7,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_SECURITY_POLICY, HOST, HeaderName, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use axum::middleware::Next;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use tracing::debug;
 
@@ -41,6 +44,7 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
 pub(crate) struct Guard {
     loopback_only: bool,
     hosts: Vec<String>,
+    names: Vec<String>,
 }
 
 /// The middleware around all routes.
@@ -49,15 +53,28 @@ pub(crate) async fn protect(State(guard): State<Arc<Guard>>, request: Request, n
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };
-    for (name, value) in HEADERS {
-        response.headers_mut().insert(name, value);
-    }
+    add_headers(response.headers_mut());
     response
 }
 
+/// Routes whose answers carry the headers, and nothing else is checked.
+pub(crate) fn with_headers(routes: Router) -> Router {
+    routes.layer(middleware::map_response(async |mut response: Response| {
+        add_headers(response.headers_mut());
+        response
+    }))
+}
+
+fn add_headers(headers: &mut HeaderMap) {
+    for (name, value) in HEADERS {
+        headers.insert(name, value);
+    }
+}
+
 impl Guard {
-    pub(crate) fn new(listen: IpAddr, hosts: Vec<String>) -> Self {
-        Self { loopback_only: listen.to_canonical().is_loopback(), hosts }
+    /// `hosts` are those of reverse proxies, `names` this machine's own.
+    pub(crate) fn new(listen: IpAddr, hosts: Vec<String>, names: Vec<String>) -> Self {
+        Self { loopback_only: listen.to_canonical().is_loopback(), hosts, names }
     }
 
     /// Whether a browser may open a WebSocket: only from a page that came from here. Other programs send no origin.
@@ -82,13 +99,39 @@ impl Guard {
         let Some(host) = authority(headers, HOST) else {
             return Err((StatusCode::BAD_REQUEST, "The request names no host.\n"));
         };
-        if is_this_machine(host.host()) || self.is_ours(Some(host.host())) {
+        if is_this_machine(host.host()) || self.is_ours(Some(host.host())) || self.is_named(host.host()) {
             return Ok(());
         }
         Err((
             StatusCode::MISDIRECTED_REQUEST,
             "The companion answers on this machine only: open it as localhost, or name its host in its settings.\n",
         ))
+    }
+
+    /// Whether a request was sent by a page that came from here, and from a name that only this machine can have: one
+    /// of its own, or an address. What it asks for is to be had by no other page, whatever a name server says.
+    pub(crate) fn check_own_page(&self, headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
+        self.check_origin(headers)?;
+        let host = authority(headers, HOST);
+        let is_safe_name = host.is_some_and(|host| {
+            let host = host.host();
+            is_this_machine(host) || is_address(host) || self.is_named(host) || self.is_ours(Some(host))
+        });
+        let is_json = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+        // A page that came over plain HTTP may be anybody's.
+        let is_secure = headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"));
+        if is_secure && is_safe_name && is_json {
+            return Ok(());
+        }
+        debug!("a request that only our own page may send was refused");
+        Err((
+            StatusCode::FORBIDDEN,
+            "Only the station's own page may ask for this: open it by the station's own name.\n",
+        ))
+    }
+
+    fn is_named(&self, host: &str) -> bool {
+        self.names.iter().any(|name| name.eq_ignore_ascii_case(host))
     }
 
     fn is_ours(&self, host: Option<&str>) -> bool {
@@ -110,6 +153,10 @@ fn is_same_site(origin: &Uri, host: &Authority) -> bool {
     name.eq_ignore_ascii_case(host.host()) && port == host.port_u16().unwrap_or(default_port)
 }
 
+fn is_address(host: &str) -> bool {
+    host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok()
+}
+
 fn is_this_machine(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     host == "localhost" || host.ends_with(".localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
@@ -129,7 +176,8 @@ mod tests {
     }
 
     fn guard(listen: &str) -> Guard {
-        Guard::new(listen.parse().unwrap(), vec!["door.example.org".to_owned()])
+        let names = vec!["doorway-7k3m".to_owned(), "doorway-7k3m.local".to_owned()];
+        Guard::new(listen.parse().unwrap(), vec!["door.example.org".to_owned()], names)
     }
 
     #[test]
@@ -165,6 +213,7 @@ mod tests {
             "127.1.2.3",
             "[::1]:8080",
             "door.example.org",
+            "Doorway-7K3M.local:8443",
         ] {
             assert!(guard.check_host(&headers(ours, None)).is_ok(), "{ours}");
         }
@@ -173,5 +222,27 @@ mod tests {
         }
         assert!(guard.check_host(&HeaderMap::new()).is_err());
         assert!(self::guard("0.0.0.0").check_host(&headers("intercom.lan", None)).is_ok());
+    }
+
+    #[test]
+    fn what_only_our_own_page_may_ask_comes_by_a_name_that_nobody_else_can_have() {
+        let guard = guard("0.0.0.0");
+        let asks = |host: &str, origin: Option<&str>, kind: &str| {
+            let mut headers = headers(host, origin);
+            headers.insert(CONTENT_TYPE, kind.parse().unwrap());
+            guard.check_own_page(&headers).is_ok()
+        };
+        let json = "application/json";
+        assert!(asks("doorway-7k3m.local", Some("https://doorway-7k3m.local"), json));
+        assert!(asks("DOORWAY-7k3m", Some("https://doorway-7k3m"), json));
+        assert!(asks("192.0.2.7:8443", Some("https://192.0.2.7:8443"), json));
+        assert!(asks("[fd00::7]", Some("https://[fd00::7]"), json));
+        assert!(asks("door.example.org", Some("https://door.example.org"), json));
+        assert!(!asks("doorway-7k3m.local", None, json), "no page at all");
+        assert!(!asks("doorway-7k3m.local", Some("https://evil.example"), json));
+        assert!(!asks("192.0.2.7", Some("http://192.0.2.7"), json), "a page that came over plain HTTP");
+        assert!(!asks("evil.example", Some("https://evil.example"), json), "a name that was made to lead here");
+        assert!(!asks("doorway-7k3m.evil.example", Some("https://doorway-7k3m.evil.example"), json));
+        assert!(!asks("192.0.2.7", Some("https://192.0.2.7"), "text/plain"), "what a form may send to any site");
     }
 }

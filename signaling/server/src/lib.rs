@@ -7,12 +7,17 @@
 //!
 //! - `/ws`: the WebSocket of [`doorway_proto::signaling`]
 //! - `/healthz`: `ok`
+//! - `/claim`: how a station that nobody has set up gets its secret; only with [`Settings::claim`]
+//! - `/certificate`, `/ca.crt`: the certificate to install, and how; only with [`Settings::tls`]
 //! - everything else: the page, embedded into the binary
 //!
 //! Metrics are recorded with the `metrics` facade: install a recorder before [`Companion::bind`].
 
+mod certificate;
+mod claim;
 mod companion;
 mod connection;
+mod entry;
 mod gate;
 mod guard;
 mod hub;
@@ -22,8 +27,11 @@ mod outbox;
 mod page;
 mod private;
 mod settings;
+mod tls;
 
+pub use claim::{Claim, Household};
 pub use companion::{Companion, Handle, Status};
 pub use local::LocalStation;
 pub use page::asset;
 pub use settings::{BindError, Secret, Settings, SettingsError};
+pub use tls::{Tls, provider};

@@ -53,6 +53,7 @@ pub(crate) fn label(code: Refusal) -> &'static str {
     match code {
         Refusal::Version => "version",
         Refusal::Secret => "secret",
+        Refusal::Unclaimed => "unclaimed",
         Refusal::IdTaken => "id_taken",
         Refusal::Replaced => "replaced",
         Refusal::Full => "full",

@@ -9,21 +9,21 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 
+use crate::entry::Entry;
 use crate::guard::Guard;
-use crate::settings::Secret;
 
 /// What a wrong guess costs.
 const PAUSE: Duration = Duration::from_secs(1);
 
 struct Door {
     guard: Arc<Guard>,
-    secret: Option<Secret>,
+    entry: Arc<Entry>,
 }
 
 /// Lets through who knows the secret, as `Authorization: Bearer …`, and no other site's page. Without a secret the
 /// companion is on loopback only, and this machine's own pages and programs get through.
-pub(crate) fn protect(routes: Router, guard: Arc<Guard>, secret: Option<Secret>) -> Router {
-    routes.layer(middleware::from_fn_with_state(Arc::new(Door { guard, secret }), check))
+pub(crate) fn protect(routes: Router, guard: Arc<Guard>, entry: Arc<Entry>) -> Router {
+    routes.layer(middleware::from_fn_with_state(Arc::new(Door { guard, entry }), check))
 }
 
 async fn check(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
@@ -33,8 +33,12 @@ async fn check(State(door): State<Arc<Door>>, request: Request, next: Next) -> R
     if is_foreign(request.headers()) {
         return (StatusCode::FORBIDDEN, "This page came from another site than the companion.\n").into_response();
     }
-    let knows =
-        door.secret.as_ref().is_none_or(|secret| bearer(request.headers()).is_some_and(|guess| secret.is(guess)));
+    let knows = match door.entry.secret() {
+        Ok(None) => true,
+        Ok(Some(secret)) => bearer(request.headers()).is_some_and(|guess| secret.is(guess)),
+        // Nobody has set it up yet.
+        Err(_) => false,
+    };
     if knows {
         return next.run(request).await;
     }

@@ -3,9 +3,13 @@
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use doorway_proto::rooms::Limits;
 use subtle::ConstantTimeEq;
+
+use crate::claim::Claim;
+use crate::tls::Tls;
 
 /// What a companion is told before it starts. The default listens on loopback, without a secret.
 #[derive(Debug, Clone)]
@@ -16,6 +20,16 @@ pub struct Settings {
     pub secret: Option<Secret>,
     /// Names, without port, under which the companion is reached through a reverse proxy; needs a secret.
     pub hosts: Vec<String>,
+    /// HTTPS; without it HTTP, which browsers trust on loopback only.
+    pub tls: Option<Tls>,
+    /// Where plain HTTP leads to HTTPS, and offers the certificate to install; needs `tls`.
+    pub redirect: Option<SocketAddr>,
+    /// The certificate, in DER, of an authority of our own that browsers do not know.
+    pub authority: Option<Arc<[u8]>>,
+    /// This machine's own names, such as `doorway-7k3m.local`.
+    pub names: Vec<String>,
+    /// Instead of a secret: whoever opens the page first chooses one. Needs `tls`.
+    pub claim: Option<Arc<Claim>>,
     /// What the rooms take on.
     pub limits: Limits,
     /// Open connections of any kind; further ones are closed at once. The process needs a file handle for each.
@@ -33,6 +47,11 @@ impl Default for Settings {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             secret: None,
             hosts: Vec::new(),
+            tls: None,
+            redirect: None,
+            authority: None,
+            names: Vec::new(),
+            claim: None,
             limits: Limits::default(),
             connections: 16 * 1024,
             connections_per_address: 256,
@@ -43,7 +62,15 @@ impl Default for Settings {
 
 impl Settings {
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
-        if self.secret.is_some() {
+        if self.tls.is_none() {
+            if let Some(redirect) = self.redirect {
+                return Err(SettingsError::RedirectWithoutTls { redirect });
+            }
+            if self.claim.is_some() {
+                return Err(SettingsError::ClaimWithoutTls);
+            }
+        }
+        if self.secret.is_some() || self.claim.is_some() {
             return Ok(());
         }
         if !self.listen.ip().to_canonical().is_loopback() {
@@ -57,7 +84,7 @@ impl Settings {
 }
 
 /// The shared secret of a companion. Not shown by `Debug`.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<str>);
 
 impl Secret {
@@ -69,6 +96,11 @@ impl Secret {
             8..=256 => Ok(Self(text.into())),
             found => Err(SettingsError::SecretLength { found }),
         }
+    }
+
+    /// The text, to write it down or to give it to whoever has to know it.
+    pub fn expose(&self) -> &str {
+        &self.0
     }
 
     /// Takes as long for a wrong guess as for a right one.
@@ -98,6 +130,15 @@ pub enum SettingsError {
         /// The name.
         host: String,
     },
+    /// Plain HTTP has nowhere to lead to.
+    #[error("plain HTTP on {redirect} leads to HTTPS, and there is none: serve HTTPS, or leave the redirect out")]
+    RedirectWithoutTls {
+        /// The address.
+        redirect: SocketAddr,
+    },
+    /// The secret that somebody chooses would be readable on its way.
+    #[error("a station is set up from its page over HTTPS only: serve HTTPS, or set a secret")]
+    ClaimWithoutTls,
     /// The secret is too short to keep anybody out, or too long to type.
     #[error("the secret has {found} bytes, but must have 8 to 256: take a random one, as from `openssl rand -hex 16`")]
     SecretLength {

@@ -53,9 +53,10 @@ test('what the HTML names is there', () => {
 test('every element that a module asks for is in the page', () => {
   const index = read('index.html');
   const sim = read('sim.html');
+  const certificate = read('certificate.html');
   for (const name of FILES.filter((file) => file.endsWith('.js'))) {
     for (const [, id] of read(name).matchAll(/(?:byId|onClick)\('([^']+)'/g)) {
-      const html = name === 'js/sim.js' ? sim : name === 'js/view/dom.js' ? index + sim : index;
+      const html = name === 'js/sim.js' ? sim : name === 'js/certificate.js' ? certificate : name === 'js/view/dom.js' ? index + sim : index;
       assert.ok(html.includes(`id="${id}"`), `${name}: #${id}`);
     }
   }
@@ -78,7 +79,7 @@ test('every text is used', () => {
   const all = FILES.filter((name) => name !== 'js/strings.js').map(read).join('\n');
   const strings = read('js/strings.js');
   const dynamic = ['link.', 'station.', 'camera.', 'microphone.', 'speaker.', 'calls.', 'notify.', 'quality.', 'ended.',
-    'door.refused.', 'sim.link.', 'sim.indicator.', 'sim.chime.'];
+    'door.refused.', 'claim.problem.', 'sim.link.', 'sim.indicator.', 'sim.chime.'];
   const unused = [...strings.matchAll(/^ {2}'([\w.]+)':/gm)].map(([, key]) => key ?? '')
     .filter((key) => !all.includes(`'${key}'`) && !all.includes(`"${key}"`) && !dynamic.some((prefix) => key.startsWith(prefix)));
   assert.deepEqual(unused, []);

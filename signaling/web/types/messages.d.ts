@@ -48,7 +48,7 @@ export type ClientSignal =
 // ---- signaling.rs: companion to page
 
 export type Refusal =
-  | 'version' | 'secret' | 'id_taken' | 'replaced' | 'full' | 'malformed' | 'too_fast' | 'too_slow';
+  | 'version' | 'secret' | 'unclaimed' | 'id_taken' | 'replaced' | 'full' | 'malformed' | 'too_fast' | 'too_slow';
 
 export type ToClient =
   | { type: 'welcome'; version: number; stations: Station[] }

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used)]
 
+pub(crate) mod https;
+
 use std::net::SocketAddr;
 use std::sync::mpsc::RecvTimeoutError;
 

@@ -78,7 +78,7 @@ export class Companion {
   /**
    * Connects with another secret.
    *
-   * @param {string} secret
+   * @param {string|null} secret
    */
   retryWith(secret) {
     this.#identity.secret = secret;
@@ -182,6 +182,7 @@ export class Companion {
         else this.#stop();
         return;
       case 'secret':
+      case 'unclaimed':
         this.#stop();
         return;
       case 'id_taken':

@@ -9,6 +9,7 @@ import { prepare } from './peer.js';
 import { Ringtone } from './ringtone.js';
 import { text } from './strings.js';
 import { Switchboard } from './switchboard.js';
+import { ClaimView } from './view/claim.js';
 import { announce, byId, translate } from './view/dom.js';
 import { endedLines, isWorthAWord, renderEnded } from './view/ended.js';
 import { healthLines } from './view/health.js';
@@ -86,6 +87,14 @@ const home = new HomeView({
     keepSecret(secret);
     companion.retryWith(secret);
   },
+});
+
+const claiming = new ClaimView({
+  claimed: (secret) => {
+    keepSecret(secret);
+    companion.retryWith(secret);
+  },
+  tryAgain: () => companion.retryWith(identity.secret),
 });
 
 const stage = new StageView({
@@ -189,6 +198,7 @@ function render() {
     link: companion.link, refusal: companion.refusal, secretTried, stations, calls: history.entries,
     screenName: identity.name, toneBlocked: ringtone.blocked, notifications: attention.state,
   };
+  claiming.render(companion.link === 'refused' && companion.refusal === 'unclaimed');
   if (view === 'home') {
     home.render(model);
     notice.show(homeLines(model), 'home');

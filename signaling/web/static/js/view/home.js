@@ -62,8 +62,9 @@ export class HomeView {
   /** @param {HomeModel} model */
   render(model) {
     const asks = model.link === 'refused' && model.refusal === 'secret';
-    setText(byId('link-text', HTMLElement), text(`link.${model.link}`));
-    setText(byId('headline', HTMLElement), asks ? text('secret.title') : headline(model));
+    const unclaimed = model.link === 'refused' && model.refusal === 'unclaimed';
+    setText(byId('link-text', HTMLElement), text(unclaimed ? 'link.unclaimed' : `link.${model.link}`));
+    setText(byId('headline', HTMLElement), asks ? text('secret.title') : unclaimed ? text('claim.title') : headline(model));
     const form = byId('secret', HTMLFormElement);
     if (form.hidden === asks) {
       form.hidden = !asks;
