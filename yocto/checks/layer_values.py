@@ -84,7 +84,7 @@ def of_image(v, machine):
     v.has("IMAGE_INSTALL", "packagegroup-doorway", "packagegroup-core-boot")
     v.lacks("IMAGE_INSTALL", "packagegroup-doorway-development")
     v.has("BAD_RECOMMENDATIONS", "rauc-mark-good")
-    v.has("ROOTFS_POSTPROCESS_COMMAND", "doorway_preset", "doorway_check_keyring", "doorway_check_users", "doorway_check_kernel", "doorway_check_closed")
+    v.has("ROOTFS_POSTPROCESS_COMMAND", "doorway_preset", "doorway_check_keyring", "doorway_check_users", "doorway_check_kernel", "doorway_mask", "doorway_check_closed")
     v.contains("EXTRA_IMAGECMD:ext4", "^has_journal", "hash_seed=")
     v.has("IMAGE_TYPEDEP:wic", "ext4")
     v.contains("WKS_FULL_PATH", "doorway.wks")
