@@ -12,6 +12,7 @@ sys.path.insert(0, sys.argv[1])
 import bb.build  # noqa: E402
 import bb.tinfoil  # noqa: E402
 import doorway.crates  # noqa: E402
+import doorway.keys  # noqa: E402
 import doorway.version  # noqa: E402
 
 from checks.common import SOURCES, read  # noqa: E402
@@ -135,6 +136,10 @@ def refuses_development_keys(v, keys):
 
 
 def _runs(function, d):
+    """Whether a function of a recipe comes to its end. Those that it calls are in another process until they are defined here."""
+    bb.utils._context["doorway"] = doorway
+    for name in ("doorway_require_file", "doorway_refuse_development"):
+        bb.methodpool.insert_method("doorway", d.getVar(name, False), name, 1)
     try:
         bb.build.exec_func(function, d)
         return True
