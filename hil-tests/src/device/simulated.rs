@@ -65,7 +65,11 @@ impl Simulated {
             None => {
                 let listen = format!("127.0.0.1:{}", free_port()?);
                 config = config.with("companion.listen", listen.as_str());
-                format!("http://{listen}/")
+                // By the name that a certificate of the station's own has.
+                match config.text("companion.tls") {
+                    None | Some("off") => format!("http://{listen}/"),
+                    Some(_) => format!("https://{}/", listen.replace("127.0.0.1", "localhost")),
+                }
             }
         };
         let config_path = case.fresh("doorwayd", ".toml");
@@ -96,7 +100,7 @@ impl Simulated {
 
     /// The address of the WebSocket.
     pub fn socket(&self) -> String {
-        format!("{}ws", self.page.replace("http://", "ws://"))
+        format!("{}ws", self.page.replacen("http", "ws", 1))
     }
 
     /// Where its page and its local endpoint are.
@@ -262,6 +266,7 @@ impl SkewedClock {
 fn spawn(config: &Path, log: &Path, clock: Option<&SkewedClock>) -> Result<Process> {
     let mut command = Command::new(tools::doorwayd()?);
     command.arg("run").arg("--config").arg(config).envs(environment_of_the_unit());
+    command.env("STATE_DIRECTORY", config.with_extension("state"));
     if let Some(clock) = clock {
         clock.give_to(&mut command);
     }
