@@ -28,6 +28,7 @@ pub mod lab;
 pub mod leaks;
 pub mod peer;
 pub mod process;
+pub mod rauc;
 pub mod report;
 pub mod scene;
 pub mod tone;

@@ -9,6 +9,8 @@ import { prepare } from './peer.js';
 import { Ringtone } from './ringtone.js';
 import { text } from './strings.js';
 import { Switchboard } from './switchboard.js';
+import { Updates } from './update.js';
+import { AboutView } from './view/about.js';
 import { announce, byId, translate } from './view/dom.js';
 import { endedLines, isWorthAWord, renderEnded } from './view/ended.js';
 import { healthLines } from './view/health.js';
@@ -19,7 +21,7 @@ import { callLines } from './view/trouble.js';
 
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {import('./view/ended.js').Ending} Ending */
-/** @typedef {'home'|'ringing'|'in-call'|'watching'|'ended'} View */
+/** @typedef {'home'|'about'|'ringing'|'in-call'|'watching'|'ended'} View */
 
 /** How long the page tells what became of a call before it goes home by itself. */
 const ENDED_MS = 4_000;
@@ -43,6 +45,8 @@ let pressedAgain = null;
 let pressedAgainTimer = 0;
 /** @type {View} */
 let shown = 'home';
+/** Whether a person looks at what runs at the station; a call goes before it. */
+let aboutOpen = false;
 /** @type {HTMLElement|null} what had the focus before a call took it */
 let focusBefore = null;
 
@@ -83,10 +87,14 @@ const home = new HomeView({
   },
   enter: (secret) => {
     secretTried = true;
+    identity.secret = secret;
     keepSecret(secret);
     companion.retryWith(secret);
   },
 });
+
+const updates = new Updates(() => identity.secret, schedule);
+const about = new AboutView(updates, () => openAbout(false));
 
 const stage = new StageView({
   answer: () => {
@@ -109,6 +117,7 @@ const stage = new StageView({
   changed: schedule,
 });
 
+byId('open-about', HTMLButtonElement).addEventListener('click', () => openAbout(true));
 byId('ended-home', HTMLButtonElement).addEventListener('click', () => leaveEnding());
 addEventListener('pagehide', () => switchboard.leave());
 addEventListener('pageshow', (event) => {
@@ -182,6 +191,7 @@ function render() {
   attention.keepLit(front !== null);
   monitor.follow(front?.peer?.connection ?? null);
 
+  updates.follow(view === 'about');
   const changed = view !== shown;
   if (changed) switchTo(view);
   /** @type {import('./view/home.js').HomeModel} */
@@ -192,6 +202,8 @@ function render() {
   if (view === 'home') {
     home.render(model);
     notice.show(homeLines(model), 'home');
+  } else if (view === 'about') {
+    about.render();
   } else if (view === 'ended') {
     if (ending !== null) {
       renderEnded(ending);
@@ -238,7 +250,7 @@ function viewOf(front) {
     case 'requested':
     case 'watching': return 'watching';
     case 'over':
-    case undefined: return ending === null ? 'home' : 'ended';
+    case undefined: return ending !== null ? 'ended' : aboutOpen ? 'about' : 'home';
   }
 }
 
@@ -249,7 +261,8 @@ function switchTo(view) {
   shown = view;
   document.body.dataset.view = view;
   byId('home', HTMLElement).hidden = view !== 'home';
-  byId('stage', HTMLElement).hidden = view === 'home' || view === 'ended';
+  byId('about', HTMLElement).hidden = view !== 'about';
+  byId('stage', HTMLElement).hidden = view === 'home' || view === 'about' || view === 'ended';
   byId('ended', HTMLElement).hidden = view !== 'ended';
 }
 
@@ -263,6 +276,9 @@ function moveFocus(view) {
     case 'home':
       (focusBefore?.isConnected === true ? focusBefore : byId('headline', HTMLElement)).focus();
       focusBefore = null;
+      return;
+    case 'about':
+      byId('about-title', HTMLElement).focus();
       return;
     case 'ended':
       byId('ended-home', HTMLElement).focus();
@@ -313,6 +329,13 @@ function handlePressedAgain(session) {
     pressedAgain = null;
     schedule();
   }, AGAIN_MS);
+  schedule();
+}
+
+/** @param {boolean} open */
+function openAbout(open) {
+  aboutOpen = open;
+  scrollTo(0, 0);
   schedule();
 }
 
