@@ -4,6 +4,7 @@
 //! reads clocks, sockets, devices and pins. `firmware/ARCHITECTURE.md` has the map.
 
 pub mod config;
+pub mod factory_reset;
 mod http;
 pub mod image;
 mod keep_running;

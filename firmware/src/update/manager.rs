@@ -107,7 +107,7 @@ impl Manager {
             Standing::Settled => {}
             Standing::Installed => {
                 let version = self.record.as_ref().map(|record| record.to.clone()).unwrap_or_default();
-                self.set_phase(Phase::Installed { version, restarts: restart_request().is_some() });
+                self.set_phase(self.installed(version));
             }
             Standing::OnTrial => {
                 tracing::info!(version = %running, "a new version runs on trial until its self-test passes");
@@ -154,7 +154,7 @@ impl Manager {
                 });
                 // Whoever waited for it gets the time to read that it is there.
                 self.quiet_since = None;
-                self.set_phase(Phase::Installed { version, restarts: restart_request().is_some() });
+                self.set_phase(self.installed(version));
             }
             Err(failure) => {
                 tracing::warn!(%failure, "the update is not installed");
@@ -263,7 +263,7 @@ impl Manager {
             self.restart_gives_up = Some(Instant::now() + RESTART_PATIENCE);
             self.set_phase(Phase::Restarting { version });
         } else {
-            self.set_phase(Phase::Installed { version, restarts: false });
+            self.set_phase(Phase::Installed { version, restarts: false, by_itself: false });
         }
     }
 
@@ -271,7 +271,7 @@ impl Manager {
         self.restart_gives_up = None;
         tracing::warn!("the machine was asked to restart and does not; restart it by hand");
         if let Phase::Restarting { version } = self.phase() {
-            self.set_phase(Phase::Installed { version, restarts: false });
+            self.set_phase(Phase::Installed { version, restarts: false, by_itself: false });
         }
     }
 
@@ -287,6 +287,11 @@ impl Manager {
 
     fn running(&self) -> String {
         self.image.borrow().version.clone().unwrap_or_default()
+    }
+
+    fn installed(&self, version: String) -> Phase {
+        let restarts = restart_request().is_some();
+        Phase::Installed { version, restarts, by_itself: restarts && self.settings.restart_after_quiet.is_some() }
     }
 
     /// A copy: whoever held what is borrowed while the status changes would wait for itself.

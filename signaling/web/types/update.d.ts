@@ -23,7 +23,7 @@ export type Phase =
   | { state: 'checking' }
   | { state: 'waiting'; version: string }
   | { state: 'installing'; version: string; percent: number }
-  | { state: 'installed'; version: string; restarts: boolean }
+  | { state: 'installed'; version: string; restarts: boolean; by_itself: boolean }
   | { state: 'restarting'; version: string }
   | { state: 'failed'; failure: Failure; message: string };
 

@@ -136,7 +136,7 @@ function phaseWords(phase, about) {
     case 'installing':
       return { title: text('update.installing', { version: phase.version }), help: text('update.installing.help'), tone: 'busy', percent: phase.percent };
     case 'installed':
-      return { title: text('update.installed', { version: phase.version }), help: text(phase.restarts ? 'update.installed.help' : 'update.installed.by_hand'), tone: 'good', percent: null };
+      return { title: text('update.installed', { version: phase.version }), help: text(phase.by_itself ? 'update.installed.help' : phase.restarts ? 'update.installed.ask' : 'update.installed.by_hand'), tone: 'good', percent: null };
     case 'restarting':
       return { title: text('update.restarting', { version: phase.version }), help: text('update.restarting.help'), tone: 'busy', percent: null };
     case 'failed':
