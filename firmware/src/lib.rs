@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod durable;
+pub mod factory_reset;
 pub mod household;
 mod http;
 pub mod https;

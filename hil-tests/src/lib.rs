@@ -31,6 +31,7 @@ pub mod leaks;
 pub mod mdns;
 pub mod peer;
 pub mod process;
+pub mod rauc;
 pub mod report;
 pub mod scene;
 pub mod tone;
