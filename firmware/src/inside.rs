@@ -1,5 +1,6 @@
 //! The companion inside the daemon: from its settings to one that serves, and its end.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::household::Shelf;
 use crate::https::Certificates;
 use crate::identity::state_folder;
 use crate::link;
+use crate::self_test::CompanionProbe;
 
 /// Connections to the companion inside: a household's, while file handles remain for camera, sound and calls.
 const MAX_CONNECTIONS: usize = 512;
@@ -24,6 +26,8 @@ const MAX_CONNECTIONS: usize = 512;
 pub(crate) struct Inside {
     /// Its page.
     pub(crate) page: String,
+    address: SocketAddr,
+    is_secure: bool,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
     certificates: Option<JoinHandle<()>>,
@@ -39,6 +43,8 @@ pub(crate) struct Around {
     pub(crate) is_named: bool,
     /// The panel of a simulated board.
     pub(crate) simulator: Router,
+    /// What pages ask the daemon for, once they know the secret.
+    pub(crate) for_pages: Router,
 }
 
 impl Inside {
@@ -47,7 +53,7 @@ impl Inside {
     /// # Errors
     /// When the port is taken, or there is no certificate for HTTPS.
     pub(crate) fn start(config: &CompanionInside, around: Around) -> anyhow::Result<(Self, link::Inside)> {
-        let Around { room, state, is_named, simulator } = around;
+        let Around { room, state, is_named, simulator, for_pages } = around;
         let renamed = Arc::new(Notify::new());
         let mut settings = Settings {
             listen: config.listen,
@@ -69,21 +75,26 @@ impl Inside {
             settings.authority = certificates.authority();
             settings.names = certificates.names();
         }
-        let mut companion = Companion::bind(settings).context("[companion] listen")?;
+        let mut companion = Companion::bind(settings).context("[companion] listen")?.merge_private(for_pages);
         // Who presses a simulated button from the network would ring the household; with `hosts`, a proxy brings the
         // network here.
         if config.listen.ip().is_loopback() && config.hosts.is_empty() {
             companion = companion.merge(simulator);
         }
-        let scheme = if certificates.is_some() { "https" } else { "http" };
-        let page = format!("{scheme}://{}/", companion.address());
+        let (address, is_secure) = (companion.address(), certificates.is_some());
+        let page = format!("{}://{address}/", if is_secure { "https" } else { "http" });
         let link = link::Inside::new(companion.handle(), room, state.subscribe(), renamed);
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(companion.run(async {
             let _ = stopped.await;
         }));
         let certificates = certificates.map(|certificates| tokio::spawn(certificates.keep()));
-        Ok((Self { page, stop, task, certificates }, link))
+        Ok((Self { page, address, is_secure, stop, task, certificates }, link))
+    }
+
+    /// How to find out whether it answers.
+    pub(crate) fn probe(&self) -> CompanionProbe {
+        CompanionProbe::Inside { listen: self.address, is_secure: self.is_secure }
     }
 
     /// Everybody is told to go.

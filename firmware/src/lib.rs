@@ -5,9 +5,12 @@
 
 pub mod config;
 pub mod durable;
+pub mod factory_reset;
 pub mod household;
+mod http;
 pub mod https;
 pub mod identity;
+pub mod image;
 mod inside;
 mod keep_running;
 pub mod link;
@@ -19,7 +22,9 @@ mod priority;
 pub mod probe;
 pub mod provision;
 pub mod run;
+pub mod self_test;
 pub mod sound;
 pub mod station;
 pub mod status;
+pub mod update;
 pub mod video;

@@ -17,12 +17,16 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::self_test::{CompanionProbe, Finding, Report};
 use crate::status::Status;
+use crate::update::Updates;
 
 /// A question to the station's loop. It answers in turn, so an answer shows that the loop is alive.
 pub enum Question {
     /// What is it doing?
     Status(oneshot::Sender<Box<Status>>),
+    /// Does it work? Answered when the test is over; dropped when too many wait for it.
+    SelfTest(oneshot::Sender<Vec<Finding>>),
 }
 
 /// What the handlers share.
@@ -32,6 +36,10 @@ pub struct Local {
     pub questions: mpsc::Sender<Question>,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
+    /// The way to updates, which want to know what the self-test found.
+    pub updates: Updates,
+    /// How to find out whether the companion answers.
+    pub companion: CompanionProbe,
 }
 
 /// What the panel of a simulated board shows.
@@ -93,6 +101,7 @@ pub fn router(local: Local, simulator: Router) -> Router {
     Router::new()
         .route("/status", get(status))
         .route("/metrics", get(metrics))
+        .route("/self-test", get(self_test))
         .with_state(local)
         .merge(simulator)
         .fallback(get(file))
@@ -131,6 +140,28 @@ async fn metrics(State(local): State<Local>) -> Response {
     // The loop sets its gauges when it tells its status.
     ask(&local).await;
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], local.metrics.render()).into_response()
+}
+
+/// How long the loop's part of a self-test may take, its own limits and some more.
+const SELF_TEST_LIMIT: Duration = Duration::from_secs(40);
+
+async fn self_test(State(local): State<Local>, headers: HeaderMap) -> Response {
+    // The camera goes on for it, and no other site's page has to do that from the browser of this machine.
+    let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
+    if !matches!(site, None | Some(b"same-origin" | b"none")) {
+        return (StatusCode::FORBIDDEN, "not for another site's page").into_response();
+    }
+    let (answer, answered) = oneshot::channel();
+    let asked = local.questions.try_send(Question::SelfTest(answer)).is_ok();
+    let answer = async { tokio::time::timeout(SELF_TEST_LIMIT, answered).await.ok()?.ok() };
+    let Some(mut findings) = (if asked { answer.await } else { None }) else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the station's loop does not answer").into_response();
+    };
+    let connected = ask(&local).await.is_some_and(|status| status.companion.connected);
+    findings.push(local.companion.finding(connected).await);
+    let report = Report::new(findings);
+    local.updates.handle_self_test(&report);
+    Json(report).into_response()
 }
 
 #[derive(Clone)]

@@ -3,11 +3,14 @@
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use doorway_board::BoardDescription;
+use doorway_core::factory_reset::{ResetSettings, ResetVerdict};
 use doorwayd::config::{self, Config, ConfigError};
 use doorwayd::video::VideoSettings;
-use doorwayd::{probe, provision, run};
+use doorwayd::{factory_reset, probe, provision, run, self_test};
 use tracing_subscriber::EnvFilter;
 
 /// Exit code for what somebody has to mend: a configuration that can't be used, a port that another program has. The
@@ -53,6 +56,25 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
+    /// Ask the running daemon whether camera, encoder, sound, lines and companion work; ends with 0 if none failed.
+    SelfTest {
+        /// How long to wait for the daemon and for everything to work, such as "120s"; one test at once by default.
+        #[arg(long, value_parser = humantime::parse_duration)]
+        within: Option<Duration>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        /// The configuration; /etc/doorway/doorway.toml by default.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// At power-on, before the daemon: whether somebody holds a call button for ten seconds and lets it go, so that
+    /// everything be forgotten. Ends with 0 then, with 1 otherwise, with 2 when the board can't be asked.
+    FactoryResetButton {
+        /// The configuration, for its board; /etc/doorway/doorway.toml by default.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
     /// Release every relay of a board that no daemon has open.
     ReleaseRelays {
         /// The configuration; /etc/doorway/doorway.toml by default.
@@ -87,6 +109,8 @@ fn main() -> ExitCode {
             probe::print(json, &config.video);
             Ok(())
         }),
+        Command::SelfTest { within, json, config } => ask_for_self_test(&config::path_or_default(config), within, json),
+        Command::FactoryResetButton { config } => ask_for_reset(&config::path_or_default(config)),
         Command::ReleaseRelays { config } => {
             with_config(&config::path_or_default(config), |config| run::release_relays(&config))
         }
@@ -110,14 +134,73 @@ fn with_config(path: &Path, then: impl FnOnce(Config) -> anyhow::Result<()>) -> 
     }
 }
 
+/// One line a part; 1 when one failed, or when no daemon answers.
+fn ask_for_self_test(config: &Path, within: Option<Duration>, json: bool) -> ExitCode {
+    let local = match Config::load(config) {
+        Ok(config) => config.local,
+        Err(error) => return bad_config(&error),
+    };
+    let report = match runtime() {
+        Ok(runtime) => runtime.block_on(self_test::ask(local, within)),
+        Err(error) => {
+            eprintln!("doorwayd: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match report {
+        Ok(report) => {
+            match serde_json::to_string_pretty(&report) {
+                Ok(text) if json => println!("{text}"),
+                Ok(_) | Err(_) => print!("{report}"),
+            }
+            if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("doorwayd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn ask_for_reset(config: &Path) -> ExitCode {
+    let named = factory_reset::board_named_in(config).unwrap_or_else(|| config::DEFAULT_BOARD.into());
+    let asked = BoardDescription::find(&named)
+        .map_err(anyhow::Error::from)
+        .and_then(|description| Ok(factory_reset::watch(&description, ResetSettings::default(), |_| {})?));
+    match asked {
+        Ok(ResetVerdict::Reset) => {
+            println!("everything is to be forgotten");
+            // Without giving the light back.
+            std::process::exit(0);
+        }
+        Ok(ResetVerdict::NotAsked) => ExitCode::from(1),
+        Ok(ResetVerdict::LetGo) => {
+            println!("the button was let go before the light was steady; nothing is forgotten");
+            ExitCode::from(1)
+        }
+        Ok(ResetVerdict::Stuck) => {
+            println!("the button was not let go and seems to be stuck; nothing is forgotten");
+            ExitCode::from(1)
+        }
+        Err(error) => {
+            eprintln!("doorwayd: the buttons of the board {named:?} can't be asked: {error:#}");
+            ExitCode::from(BAD_CONFIG)
+        }
+    }
+}
+
 fn bad_config(error: &ConfigError) -> ExitCode {
     eprintln!("{error}");
     ExitCode::from(BAD_CONFIG)
 }
 
 fn run_station(config: Config) -> anyhow::Result<()> {
-    // One thread: media have their own, and the loop's latency is better without a hand-over.
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run::run(config))
+    runtime()?.block_on(run::run(config))
+}
+
+/// One thread: media have their own, and the loop's latency is better without a hand-over.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 /// The journal has its own clock; a terminal gets colours.

@@ -74,6 +74,7 @@ fn describe() {
     describe_counter!(XRUNS, "buffers that ran over or dry");
     describe_counter!(RECEIVED, "sound packets received");
     describe_counter!(CONCEALED, "samples invented in place of lost ones");
+    describe_gauge!("doorway_info", "1, with what runs here in its labels");
     describe_gauge!("doorway_in_call", "1 while somebody talks with the visitor");
     describe_gauge!("doorway_companion_connected", "1 while the companion is within reach");
     describe_gauge!("doorway_clients", "clients in the station's room");
@@ -162,6 +163,12 @@ pub fn state(status: &Status) {
     for encoder in EncoderKind::ALL {
         let at_work = status.video.encoder.as_deref() == Some(encoder.element());
         gauge!("doorway_video_encoder", "name" => encoder.element()).set(f64::from(u8::from(at_work)));
+    }
+    let image = status.image_version.clone().unwrap_or_default();
+    let slot = status.slot.clone().unwrap_or_default();
+    // Labels that change would be another sample beside the first.
+    if status.image_version.is_none() || !slot.is_empty() || status.update.able {
+        gauge!("doorway_info", "version" => status.version, "image" => image, "slot" => slot).set(1.0);
     }
     gauge!("doorway_in_call").set(f64::from(u8::from(status.activity == Activity::InCall)));
     gauge!("doorway_companion_connected").set(f64::from(u8::from(status.companion.connected)));

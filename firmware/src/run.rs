@@ -25,7 +25,9 @@ use crate::metrics;
 use crate::net::{PeerSocket, interface_names};
 use crate::peer::PeerFactory;
 use crate::priority;
+use crate::self_test::CompanionProbe;
 use crate::station::{Inbox, Parts, Peers, Station};
+use crate::update::{self, Updates};
 use crate::video::{V4l2Source, VideoSource};
 
 /// Edges and questions that wait for the loop.
@@ -83,9 +85,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         }
     });
     let (questions, asked) = mpsc::channel(QUESTIONS);
-    let local = local::router(Local { questions, metrics: prometheus }, simulator.clone());
-
-    let (link, companion) = connect(&config, &state, simulator)?;
+    let updates = Updates::start(config.update.clone(), state.subscribe());
+    let for_pages = update::routes(updates.clone(), config.name.clone());
+    let (link, companion) = connect(&config, &state, simulator.clone(), for_pages)?;
+    let probe = companion.as_ref().map_or(CompanionProbe::Elsewhere, Inside::probe);
+    let local =
+        local::router(Local { questions, metrics: prometheus, updates: updates.clone(), companion: probe }, simulator);
     let buttons = description.buttons.iter().map(|button| button.id.clone()).collect();
     tracing::info!(
         station = %config.id,
@@ -94,7 +99,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         status = %format!("http://{}/status", config.local),
         "the station is ready"
     );
-    let station = Station::new(Parts { config, core, peers, board, buttons, link, state, panel }, now);
+    let station = Station::new(Parts { config, core, peers, board, buttons, link, state, panel, updates }, now);
     let local_task = tokio::spawn(axum::serve(listener, local).into_future());
 
     // Without systemd there is nobody to notify.
@@ -181,6 +186,7 @@ fn connect(
     config: &Config,
     state: &watch::Sender<StationState>,
     simulator: Router,
+    for_pages: Router,
 ) -> anyhow::Result<(Link, Option<Inside>)> {
     let room = config.room.clone();
     match &config.companion {
@@ -190,7 +196,8 @@ fn connect(
             Ok((Link::outward(outward), None))
         }
         CompanionPlace::Inside(inside) => {
-            let around = Around { room, state: state.clone(), is_named: config.name != DEFAULT_NAME, simulator };
+            let around =
+                Around { room, state: state.clone(), is_named: config.name != DEFAULT_NAME, simulator, for_pages };
             let (inside, link) = Inside::start(inside, around)?;
             Ok((Link::Inside(Box::new(link)), Some(inside)))
         }

@@ -7,6 +7,7 @@ use doorway_proto::state::{Activity, MediaHealth};
 use serde::Serialize;
 
 use crate::sound::SoundStats;
+use crate::update::UpdateStatus;
 use crate::video::VideoStats;
 
 /// The whole of `/status`.
@@ -16,6 +17,12 @@ pub struct Status {
     pub version: &'static str,
     /// The commit it was built from, where the build knew it.
     pub commit: &'static str,
+    /// The device image's version, `X.Y.Z+N`; none where the daemon was installed as a package.
+    pub image_version: Option<String>,
+    /// The slot that was booted, such as `A`.
+    pub slot: Option<String>,
+    /// What becomes of an update.
+    pub update: UpdateStatus,
     /// How long it has been running, in seconds.
     pub uptime_s: f64,
     /// The process.

@@ -14,6 +14,7 @@
 //! - [`scene`]: the openings that most cases begin with.
 //! - [`peer`]: clients without a browser: a raw WebSocket, and a small WebRTC receiver.
 //! - [`leaks`], [`tone`], [`wait`], [`process`]: what all of them use.
+//! - [`file_server`], [`mdns`]: what a household network has beside the device.
 //! - [`figures`]: the measurements behind `make figures`.
 //!
 //! A missing tool is an error that names its remedy, never a pass.
@@ -23,11 +24,14 @@ pub mod browser;
 pub mod case;
 pub mod device;
 pub mod figures;
+pub mod file_server;
 pub mod jig;
 pub mod lab;
 pub mod leaks;
+pub mod mdns;
 pub mod peer;
 pub mod process;
+pub mod rauc;
 pub mod report;
 pub mod scene;
 pub mod tone;

@@ -100,6 +100,24 @@ fn relays_are_released_by_hand_where_no_daemon_does_it() {
 }
 
 #[test]
+fn without_a_button_held_at_power_on_nothing_is_to_be_forgotten() {
+    case(CASE, async |case| {
+        let config = case.fresh("reset", ".toml");
+        Config::default().write(&config)?;
+        let (code, said) = run(case, &["factory-reset-button", "--config", &config.to_string_lossy()])?;
+        ensure!(code == Some(1) && said.is_empty(), "ended with {code:?}: {said}");
+        // A configuration that is broken elsewhere still names its board.
+        std::fs::write(&config, "[board]\ndescription = \"simulated\"\n[video]\nsource = \"webcam\"\n")?;
+        let (code, said) = run(case, &["factory-reset-button", "--config", &config.to_string_lossy()])?;
+        ensure!(code == Some(1) && said.is_empty(), "ended with {code:?}: {said}");
+        std::fs::write(&config, "[board]\ndescription = \"/no/such.toml\"\n")?;
+        let (code, said) = run(case, &["factory-reset-button", "--config", &config.to_string_lossy()])?;
+        ensure!(code == Some(2) && said.contains("/no/such.toml"), "ended with {code:?}: {said}");
+        Ok(())
+    });
+}
+
+#[test]
 fn a_device_that_the_configuration_names_and_the_machine_does_not_have_is_a_mistake_with_its_line() {
     case(CASE, async |case| {
         let devices = [

@@ -14,6 +14,7 @@ use toml::Spanned;
 
 use crate::net::ImpairmentSettings;
 use crate::sound::{SoundSettings, SoundSource};
+use crate::update::UpdateSettings;
 use crate::video::{EncoderChoice, EncoderKind, Pixels, V4l2Source, VideoSettings, VideoSource, is_known_control};
 
 mod companion;
@@ -21,6 +22,7 @@ mod device;
 mod error;
 mod raw;
 mod units;
+mod update;
 
 pub use companion::{CompanionInside, CompanionPlace};
 pub use device::{Device, Wifi};
@@ -31,6 +33,9 @@ pub const DEFAULT_PATH: &str = "/etc/doorway/doorway.toml";
 
 /// The name of a station that was given none.
 pub const DEFAULT_NAME: &str = "Front door";
+
+/// The board that is meant when none is named.
+pub const DEFAULT_BOARD: &str = "raspberry-pi-4";
 
 /// The shipped file: every key with its default and what it assumes.
 pub const DOCUMENTED: &str = include_str!("../../doorway.toml");
@@ -70,6 +75,8 @@ pub struct Config {
     pub interfaces: Vec<String>,
     /// Where status, metrics and the simulated board are served.
     pub local: SocketAddr,
+    /// How updates are done.
+    pub update: UpdateSettings,
     /// A bad network to try things with.
     pub impairment: ImpairmentSettings,
 }
@@ -235,7 +242,7 @@ impl Check<'_> {
         Ok(Config {
             id,
             name: self.name(file.station.name)?,
-            board: file.board.description.map_or_else(|| "raspberry-pi-4".into(), Spanned::into_inner),
+            board: file.board.description.map_or_else(|| DEFAULT_BOARD.into(), Spanned::into_inner),
             buttons,
             ring_groups,
             hold,
@@ -249,6 +256,7 @@ impl Check<'_> {
             udp_port: file.network.udp_port.unwrap_or(0),
             interfaces: file.network.interfaces.into_iter().map(Spanned::into_inner).collect(),
             local: self.local(file.local)?,
+            update: self.update(file.update)?,
             impairment: self.impairment(file.simulate.network)?,
         })
     }
@@ -534,6 +542,8 @@ mod tests {
             ("[video]\nencoder = \"x265enc\"\n", "doorway.toml:2:11: no encoder is named x265enc"),
             ("[video]\nformat = \"RGB3\"\n", "doorway.toml:2:10: no camera format is named RGB3"),
             ("[video]\nsource = \"recording\"\n", "doorway.toml: video.source is \"recording\""),
+            ("[update]\nurl = \"/root/x.raucb\"\n", "doorway.toml:2:7: an update comes from"),
+            ("[update]\nrestart = \"soon\"\n", "doorway.toml:2:11: soon is no time"),
             ("x = [\n", "doorway.toml:"),
         ];
         for (text, expected) in cases {

@@ -22,6 +22,7 @@ pub(super) struct File {
     pub(super) companion: Companion,
     pub(super) network: Network,
     pub(super) local: Local,
+    pub(super) update: Update,
     pub(super) simulate: Simulate,
     pub(super) device: Option<Spanned<Device>>,
 }
@@ -166,6 +167,22 @@ pub(super) struct Network {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Local {
     pub(super) listen: Option<Spanned<SocketAddr>>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Update {
+    pub(super) url: Option<Spanned<String>>,
+    pub(super) check: UpdateCheck,
+    pub(super) restart: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum UpdateCheck {
+    #[default]
+    Off,
+    Daily,
 }
 
 #[derive(Debug, Deserialize, Default)]

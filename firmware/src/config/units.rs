@@ -22,7 +22,7 @@ fn number_and_unit(text: &str) -> Option<(f64, &str)> {
     Some((number.parse().ok()?, unit.trim()))
 }
 
-fn parse_span(text: &str) -> Option<Duration> {
+pub(super) fn parse_span(text: &str) -> Option<Duration> {
     // humantime takes no space between number and unit.
     let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     humantime::parse_duration(&compact).ok()

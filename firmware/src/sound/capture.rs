@@ -23,6 +23,7 @@ pub(super) fn run<M: Microphone>(
             let Some(captured_at) = microphone.read(&mut block)? else {
                 continue;
             };
+            shared.captured_blocks.fetch_add(1, Ordering::Relaxed);
             shared.set_level(Side::Microphone, meter.measure(&block));
             if voice.try_send(VoiceInput::Captured(block, captured_at)).is_err() {
                 shared.dropped.fetch_add(1, Ordering::Relaxed);

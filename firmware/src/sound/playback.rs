@@ -58,6 +58,7 @@ pub(super) fn run<S: Speaker>(
             }
             let block = mixer.next_block(shared, packets);
             speaker.write(&block)?;
+            shared.played_blocks.fetch_add(1, Ordering::Relaxed);
             if !works {
                 works = true;
                 report(shared, Side::Speaker, voice, DeviceHealth::Working);

@@ -37,6 +37,10 @@ pub struct SoundStats {
     pub capture_xruns: u64,
     /// Times that the card ran out of sound to play.
     pub playback_xruns: u64,
+    /// Blocks of 10 ms that the microphone delivered.
+    pub captured_blocks: u64,
+    /// Blocks of 10 ms that the speaker took.
+    pub played_blocks: u64,
     /// Packets that were pushed while talking.
     pub received: u64,
     /// Samples of network sound that were played, concealed ones included.
@@ -86,6 +90,8 @@ pub(super) struct Shared {
     playout_delay_ms: AtomicU32,
     heard_us: AtomicU64,
     heard_in: AtomicU64,
+    pub(super) captured_blocks: AtomicU64,
+    pub(super) played_blocks: AtomicU64,
     pub(super) capture_xruns: AtomicU64,
     pub(super) playback_xruns: AtomicU64,
     pub(super) received: AtomicU64,
@@ -116,6 +122,8 @@ impl Shared {
             playout_delay_ms: AtomicU32::new(0),
             heard_us: zero(),
             heard_in: zero(),
+            captured_blocks: zero(),
+            played_blocks: zero(),
             capture_xruns: zero(),
             playback_xruns: zero(),
             received: zero(),
@@ -248,6 +256,8 @@ impl Shared {
             microphone_dbfs: float(&self.microphone_dbfs),
             speaker_dbfs: float(&self.speaker_dbfs),
             heard_at: heard.then(|| UNIX_EPOCH + Duration::from_micros(count(&self.heard_us))),
+            captured_blocks: count(&self.captured_blocks),
+            played_blocks: count(&self.played_blocks),
             capture_xruns: count(&self.capture_xruns),
             playback_xruns: count(&self.playback_xruns),
             received: count(&self.received),

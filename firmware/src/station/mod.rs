@@ -23,11 +23,13 @@ use crate::metrics;
 use crate::peer::{PeerError, PeerEvent};
 use crate::sound::{DeviceHealth, ReceivedPacket, SoundEvent};
 use crate::status::{Marks, epoch_ms};
+use crate::update::Updates;
 use crate::video::{CameraHealth, VideoEvent};
 
 mod media;
 mod peers;
 mod report;
+mod self_test;
 mod wire;
 
 pub use peers::Peers;
@@ -79,6 +81,8 @@ pub struct Station {
     /// When somebody answered, until the first sound of it came.
     answered_at: Option<Instant>,
     started: Instant,
+    self_test: Option<self_test::SelfTest>,
+    updates: Updates,
 }
 
 /// What the loop is made from.
@@ -99,6 +103,8 @@ pub struct Parts {
     pub state: watch::Sender<StationState>,
     /// What the panel of a simulated board shows.
     pub panel: watch::Sender<Panel>,
+    /// Which image runs, and what becomes of its update.
+    pub updates: Updates,
 }
 
 /// What comes from outside the loop.
@@ -114,7 +120,7 @@ pub struct Inbox {
 impl Station {
     /// A station at rest.
     pub fn new(parts: Parts, now: Instant) -> Self {
-        let Parts { config, core, peers, board, buttons, link, state, panel } = parts;
+        let Parts { config, core, peers, board, buttons, link, state, panel, updates } = parts;
         let max_bitrate_bps = config.video.max_bitrate_bps;
         let steering = SteeringSettings {
             start_bps: u64::from(max_bitrate_bps),
@@ -148,6 +154,8 @@ impl Station {
             picture_due: false,
             answered_at: None,
             started: now,
+            self_test: None,
+            updates,
         }
     }
 
@@ -190,7 +198,7 @@ impl Station {
                         self.handle_media(event, now);
                     }
                 }
-                Some(question) = inbox.questions.recv() => self.answer(question),
+                Some(question) = inbox.questions.recv() => self.answer(question, Instant::now()),
                 () = &mut stop, if !stopping => {
                     stopping = true;
                     tracing::info!("closing down");
@@ -222,7 +230,8 @@ impl Station {
         let core = self.core.poll_timeout().map(|(due, _)| due);
         let keyframe = self.keyframes.poll_timeout().map(|(due, _)| due);
         let panel = (self.board.simulated().is_some() && self.media.sound().is_some()).then_some(self.panel_due);
-        [core, keyframe, panel, self.peers.poll_timeout(), self.media.poll_timeout()].into_iter().flatten().min()
+        let test = self.self_test.as_ref().map(self_test::SelfTest::poll_timeout);
+        [core, keyframe, panel, test, self.peers.poll_timeout(), self.media.poll_timeout()].into_iter().flatten().min()
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -233,6 +242,7 @@ impl Station {
             self.media.request_keyframe();
         }
         self.media.handle_timeout(now);
+        self.tend_self_test(now);
         if self.media.look_around(now) {
             self.media_changed(now);
         }
@@ -433,6 +443,7 @@ impl Station {
     fn handle_media(&mut self, event: MediaEvent, now: Instant) {
         let changed = match event {
             MediaEvent::Video(VideoEvent::AccessUnit(unit)) => {
+                self.test_picture(&unit);
                 let data: Arc<[u8]> = Arc::from(&unit.data[..]);
                 self.peers.send_picture(&data, unit.keyframe, unit.captured_at, now);
                 if self.picture_due && unit.keyframe && self.peers.iter().any(|(_, connected)| connected) {

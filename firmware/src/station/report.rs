@@ -1,5 +1,7 @@
 //! What the loop tells about itself: the status, and the panel of a simulated board.
 
+use std::time::Instant;
+
 use doorway_core::Fault;
 use doorway_core::indicator::{Chime, Indicator};
 use doorway_proto::state::Activity;
@@ -11,7 +13,7 @@ use crate::status::{CallStatus, CompanionStatus, DoorStatus, PeerStatus, Resourc
 use crate::video;
 
 impl Station {
-    pub(super) fn answer(&self, question: Question) {
+    pub(super) fn answer(&mut self, question: Question, now: Instant) {
         match question {
             Question::Status(answer) => {
                 let status = self.status();
@@ -20,6 +22,7 @@ impl Station {
                 // Whoever asked may have gone.
                 let _ = answer.send(Box::new(status));
             }
+            Question::SelfTest(answer) => self.begin_self_test(answer, now),
         }
     }
 
@@ -38,9 +41,13 @@ impl Station {
             Fault::ButtonStuck(button) => format!("button {button} is stuck"),
             Fault::RelayStuck(door) => format!("the relay of door {door} does not release"),
         });
+        let image = self.updates.image();
         Status {
             version: env!("CARGO_PKG_VERSION"),
             commit: option_env!("DOORWAY_COMMIT").unwrap_or("unknown"),
+            image_version: image.version,
+            slot: image.slot,
+            update: self.updates.status(),
             uptime_s: self.started.elapsed().as_secs_f64(),
             pid: std::process::id(),
             station: StationName { id: state.id.to_string(), name: state.name.clone() },

@@ -96,6 +96,7 @@ impl Bench {
             Ability::NewAddress => (addresses.is_some(), "it has one address: no bench.network.addresses"),
             Ability::CameraPlug => (camera.plug.is_some(), "nothing unplugs its camera: no bench.camera.plug"),
             Ability::SoundCardPlug => (sound.plug.is_some(), "nothing unplugs its sound card: no bench.sound.plug"),
+            Ability::Card => (false, "nothing takes its card out to flash it"),
             Ability::CameraFaults => (false, "a real camera does not fail on demand"),
             Ability::CameraFormats => (false, "a real camera has the formats that it has"),
         };
@@ -158,6 +159,7 @@ impl Bench {
                 network
             }),
             clock: Some(Box::new(BenchClock::new(device))),
+            card: None,
         };
         let origin = description.page.as_str().to_owned();
         let place = Place { origin, secret, local_port: *local_port, household: description.page.household()? };
@@ -239,7 +241,7 @@ mod tests {
         text.lines().filter(|line| !optional.contains(&&*key(line))).map(|line| format!("{line}\n")).collect()
     }
 
-    const ALL: [Ability; 14] = [
+    const ALL: [Ability; 15] = [
         Ability::PowerCut,
         Ability::ServiceManager,
         Ability::Sacrifice,
@@ -249,6 +251,7 @@ mod tests {
         Ability::NewAddress,
         Ability::HeldButton,
         Ability::Clock,
+        Ability::Card,
         Ability::CameraPlug,
         Ability::CameraFaults,
         Ability::CameraFormats,
@@ -260,7 +263,7 @@ mod tests {
     fn the_example_can_do_all_that_a_real_camera_lets_it() {
         let bench = bench(EXAMPLE).unwrap();
         let lacking: Vec<_> = ALL.into_iter().filter(|ability| bench.lacks(*ability).is_some()).collect();
-        assert_eq!(lacking, [Ability::CameraFaults, Ability::CameraFormats]);
+        assert_eq!(lacking, [Ability::Card, Ability::CameraFaults, Ability::CameraFormats]);
         assert_eq!(bench.config.text("board.description"), Some(known_state::BOARD));
         assert_eq!(bench.local_port, 9480);
     }

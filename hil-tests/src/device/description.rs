@@ -26,6 +26,7 @@ pub struct Description {
 enum Kind {
     Simulated,
     Virtual(Architecture),
+    Flashed,
     Bench(Box<Bench>),
 }
 
@@ -36,12 +37,17 @@ struct RawDescription {
     name: String,
     simulated: Option<RawSimulated>,
     r#virtual: Option<RawVirtual>,
+    flashed: Option<RawFlashed>,
     bench: Option<BenchDescription>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawSimulated {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFlashed {}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,7 +60,7 @@ struct RawVirtual {
 pub enum Ready {
     /// A process on this machine.
     Simulated,
-    /// A virtual board.
+    /// A virtual board, with or without a card.
     Virtual(Image),
     /// A device on a bench.
     Bench(Box<Bench>),
@@ -68,14 +74,15 @@ impl Description {
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         let raw: RawDescription = toml::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
-        let kind = match (raw.simulated, raw.r#virtual, raw.bench) {
-            (Some(RawSimulated {}), None, None) => Kind::Simulated,
-            (None, Some(RawVirtual { architecture }), None) => Kind::Virtual(architecture),
-            (None, None, Some(bench)) => {
+        let kind = match (raw.simulated, raw.r#virtual, raw.flashed, raw.bench) {
+            (Some(RawSimulated {}), None, None, None) => Kind::Simulated,
+            (None, Some(RawVirtual { architecture }), None, None) => Kind::Virtual(architecture),
+            (None, None, Some(RawFlashed {}), None) => Kind::Flashed,
+            (None, None, None, Some(bench)) => {
                 let bench = Bench::new(bench, path.parent().unwrap_or(Path::new(".")));
                 Kind::Bench(Box::new(bench.with_context(|| format!("reading {}", path.display()))?))
             }
-            _ => bail!("{}: one table of simulated, virtual, bench", path.display()),
+            _ => bail!("{}: one table of simulated, virtual, flashed, bench", path.display()),
         };
         let file = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self { name: raw.name, file, kind })
@@ -99,7 +106,7 @@ impl Description {
             Kind::Virtual(Architecture::Amd64) if cfg!(not(target_arch = "x86_64")) => {
                 Some("this is no amd64 machine; DEVICE=devices/virtual-arm64.toml runs on it".to_owned())
             }
-            Kind::Virtual(_) => lab::obstacle(),
+            Kind::Virtual(_) | Kind::Flashed => lab::obstacle(),
             Kind::Bench(bench) => bench.obstacle(),
         }
     }
@@ -108,7 +115,13 @@ impl Description {
     pub fn lacks(&self, ability: Ability) -> Option<String> {
         match &self.kind {
             Kind::Simulated => SimulatedBoard::lacks(ability).map(str::to_owned),
-            Kind::Virtual(_) => None,
+            Kind::Virtual(_) => (ability == Ability::Card).then(|| "QEMU puts its kernel into its memory".to_owned()),
+            Kind::Flashed => match ability {
+                Ability::SoundCard | Ability::SoundCardPlug => {
+                    Some("its image has no programs that play and record".to_owned())
+                }
+                _ => None,
+            },
             Kind::Bench(bench) => bench.lacks(ability).map(str::to_owned),
         }
     }
@@ -121,6 +134,7 @@ impl Description {
         match &self.kind {
             Kind::Simulated => Ok(Ready::Simulated),
             Kind::Virtual(architecture) => Image::ready(*architecture).map(Ready::Virtual),
+            Kind::Flashed => Image::flashed_ready().map(Ready::Virtual),
             Kind::Bench(bench) => {
                 bench.install()?;
                 Ok(Ready::Bench(bench.clone()))

@@ -2,6 +2,7 @@
 //! goes, on a simulated board.
 
 use std::fmt::Debug;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub struct Layers {
     pub network: Option<Box<dyn Network>>,
     /// The wall clock.
     pub clock: Option<Box<dyn Clock>>,
+    /// The card that it starts from.
+    pub card: Option<Box<dyn Card>>,
 }
 
 impl Layers {
@@ -59,6 +62,14 @@ impl Layers {
     pub fn clock(&self) -> Result<&dyn Clock> {
         self.clock.as_deref().context("the device's clock is this machine's")
     }
+
+    /// The card that it starts from.
+    ///
+    /// # Errors
+    /// When it starts from none that can be flashed.
+    pub fn card(&self) -> Result<&dyn Card> {
+        self.card.as_deref().context("the device does not start from a card that can be flashed")
+    }
 }
 
 /// What only some kinds of device can do or have done to them. A case names what it needs.
@@ -82,6 +93,8 @@ pub enum Ability {
     HeldButton,
     /// Its wall clock jumps.
     Clock,
+    /// It starts from a card with a device image, which can be flashed and updated.
+    Card,
     /// Its camera is unplugged.
     CameraPlug,
     /// Its camera fails on demand.
@@ -280,4 +293,26 @@ pub trait Network: Debug {
 pub trait Clock: Debug {
     /// Moves it by so many seconds.
     async fn jump(&self, seconds: i64) -> Result<()>;
+}
+
+/// The card that the device starts from. It is in the reader while the power is off.
+#[async_trait(?Send)]
+pub trait Card: Debug {
+    /// Flashes the image onto it anew.
+    async fn flash(&self) -> Result<()>;
+
+    /// Puts a file onto its boot partition.
+    async fn put(&self, name: &str, content: &str) -> Result<()>;
+
+    /// What a file on its boot partition holds; `None` without one.
+    async fn read(&self, name: &str) -> Result<Option<String>>;
+
+    /// Whether a text is anywhere on it, in files or beside them.
+    async fn holds(&self, text: &str) -> Result<bool>;
+
+    /// Keeps a hand on the call button when the power comes, until a contact is moved.
+    async fn hold_the_button(&self) -> Result<()>;
+
+    /// An update for the device, by its name.
+    fn update(&self, name: &str) -> PathBuf;
 }

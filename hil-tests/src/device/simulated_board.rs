@@ -40,6 +40,7 @@ impl SimulatedBoard {
             Ability::Cable | Ability::Loss | Ability::NewAddress => Some("its network is this machine's loopback"),
             Ability::HeldButton => Some("its buttons are part of the daemon and start with it"),
             Ability::Clock => Some("its clock is this machine's"),
+            Ability::Card => Some("it is a process, and starts from no card"),
             Ability::CameraPlug | Ability::CameraFaults | Ability::CameraFormats => {
                 Some("its camera is a test picture")
             }
@@ -72,6 +73,7 @@ impl SimulatedBoard {
             console: None,
             network: None,
             clock: None,
+            card: None,
         };
         Board::new(layers, place).await
     }

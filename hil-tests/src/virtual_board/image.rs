@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest as _, Sha256};
 
+use super::flashed::Flashed;
 use super::{Architecture, VirtualBoard, qemu};
 use crate::case::{Case, block_on};
 use crate::device::Status;
@@ -28,9 +29,23 @@ const KEPT_STATES: usize = 2;
 #[derive(Debug, Clone)]
 pub struct Image {
     architecture: Architecture,
-    folder: PathBuf,
-    tools: PathBuf,
+    start: Start,
     state: PathBuf,
+}
+
+/// What a board has when its power comes.
+#[derive(Debug, Clone)]
+pub(super) enum Start {
+    /// QEMU puts a kernel into its memory. The daemon's package is on a drive of its own, so that the root need not be made
+    /// again with every build.
+    Kernel {
+        /// Kernel, initrd and root.
+        folder: PathBuf,
+        /// Agent, daemon's package, configuration.
+        tools: PathBuf,
+    },
+    /// A boot loader, and a disk as a device image is flashed onto it.
+    Disk(Flashed),
 }
 
 impl Image {
@@ -46,16 +61,31 @@ impl Image {
         let mut key = Sha256::new();
         key.update(&name);
         key.update(tools_key);
+        // A root that was built anew has the name of the old one.
+        update_with_stamp(&mut key, &folder.join("root.squashfs"))?;
+        Self::with_state(architecture, Start::Kernel { folder: folder.clone(), tools }, &folder, key)
+    }
+
+    /// A device image that is built, flashed and set up, down to a saved state in which it is able to ring.
+    ///
+    /// # Errors
+    /// As [`Image::ready`].
+    pub fn flashed_ready() -> Result<Self> {
+        let flashed = Flashed::build()?;
+        let mut key = Sha256::new();
+        key.update(flashed.key());
+        let folder = flashed.folder().to_owned();
+        Self::with_state(Architecture::Arm64, Start::Disk(flashed), &folder, key)
+    }
+
+    fn with_state(architecture: Architecture, start: Start, folder: &Path, mut key: Sha256) -> Result<Self> {
         // The machine, and how its state is made.
         for source in [&include_bytes!("architecture.rs")[..], include_bytes!("qemu.rs"), include_bytes!("image.rs")] {
             key.update(source);
         }
         key.update(qemu::version(architecture)?);
-        // A root that was built anew has the name of the old one.
-        let root = fs::metadata(folder.join("root.squashfs")).context("looking at the root")?;
-        key.update(format!("{} {:?}", root.len(), root.modified().context("looking at the root")?));
-        let state = folder.with_file_name(format!("{name}-{}.state", short(key)));
-        let image = Self { architecture, folder, tools, state };
+        let name = folder.file_name().context("the build names a folder")?.to_string_lossy().into_owned();
+        let image = Self { architecture, start, state: folder.with_file_name(format!("{name}-{}.state", short(key))) };
         if !image.state.exists() {
             image.make_state()?;
         }
@@ -66,20 +96,19 @@ impl Image {
         self.architecture
     }
 
-    pub(super) fn kernel(&self) -> PathBuf {
-        self.folder.join("vmlinuz")
+    pub(super) fn start(&self) -> &Start {
+        &self.start
     }
 
-    pub(super) fn initrd(&self) -> PathBuf {
-        self.folder.join("initrd")
-    }
-
-    pub(super) fn root(&self) -> PathBuf {
-        self.folder.join("root.squashfs")
-    }
-
-    pub(super) fn tools(&self) -> &Path {
-        &self.tools
+    /// The image that is on the board's disk.
+    ///
+    /// # Errors
+    /// When the board has none, as QEMU puts a kernel into its memory.
+    pub fn flashed(&self) -> Result<&Flashed> {
+        match &self.start {
+            Start::Disk(flashed) => Ok(flashed),
+            Start::Kernel { .. } => bail!("this board does not start from a disk"),
+        }
     }
 
     pub(super) fn state(&self) -> &Path {
@@ -96,6 +125,10 @@ impl Image {
         if as_saved {
             return copy_sparsely(&self.written(), drive);
         }
+        if let Start::Disk(flashed) = &self.start {
+            flashed.flash(drive)?;
+            return flashed.put_on_boot_partition(drive, "doorway.toml", Flashed::set_up().as_bytes());
+        }
         let file = fs::File::create(drive).with_context(|| format!("making {}", drive.display()))?;
         file.set_len(WRITTEN_DRIVE).context("making room for what a board writes")?;
         run(Command::new("mke2fs").args(["-q", "-t", "ext4", "-E", "lazy_itable_init=0"]).arg(drive))
@@ -111,7 +144,10 @@ impl Image {
             let case = Case::new()?;
             block_on(async {
                 let board = VirtualBoard::boot(&case, &image).await?;
-                let started = make_able_to_ring(&board).await;
+                let started = match &image.start {
+                    Start::Kernel { .. } => make_able_to_ring(&board).await,
+                    Start::Disk(_) => wait_until_able_to_ring(&board).await,
+                };
                 started.with_context(|| format!("the console says:\n{}", board.console_text()))?;
                 board.save(&image.state, &image.written()).await
             })
@@ -122,16 +158,17 @@ impl Image {
 
     /// Removes what older builds of the daemon left.
     fn prune(&self) -> Result<()> {
-        let cache = self.folder.parent().context("the cache is a folder")?;
+        let cache = self.state.parent().context("the cache is a folder")?;
+        let name = self.state.file_name().context("a state is a file")?.to_string_lossy().into_owned();
+        // Those of the same machine begin alike.
+        let kind = name.split('-').next().unwrap_or_default();
         for extension in ["state", "written", "squashfs"] {
             let mut old: Vec<_> = fs::read_dir(cache)
                 .context("listing the cache")?
                 .flatten()
                 .map(|entry| entry.path())
                 .filter(|path| path.extension().is_some_and(|found| found == extension))
-                .filter(|path| {
-                    path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(self.architecture.name()))
-                })
+                .filter(|path| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(kind)))
                 .filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)))
                 .collect();
             old.sort();
@@ -153,6 +190,11 @@ async fn make_able_to_ring(board: &VirtualBoard) -> Result<()> {
         "install -m 640 -g doorway /usr/lib/doorway/doorway.toml /etc/doorway/doorway.toml && systemctl restart doorwayd",
     )
     .await?;
+    wait_until_able_to_ring(board).await
+}
+
+async fn wait_until_able_to_ring(board: &VirtualBoard) -> Result<()> {
+    let jig = board.jig();
     // What the first call would read from the drive is read now.
     jig.run(&["doorwayd", "probe"], ABLE_TO_RING).await?;
     until("the daemon is able to ring", ABLE_TO_RING, async || {
@@ -215,7 +257,7 @@ fn tools_drive(architecture: Architecture, board: &Path) -> Result<(PathBuf, Str
 }
 
 /// The daemon and the agent for an architecture.
-fn programs(architecture: Architecture) -> Result<(PathBuf, PathBuf)> {
+pub(super) fn programs(architecture: Architecture) -> Result<(PathBuf, PathBuf)> {
     match architecture {
         Architecture::Amd64 => Ok((tools::doorwayd()?, tools::jig()?)),
         Architecture::Arm64 => {
@@ -226,13 +268,13 @@ fn programs(architecture: Architecture) -> Result<(PathBuf, PathBuf)> {
 }
 
 /// Runs a script that makes a folder and prints where it is.
-fn folder_from(name: &str, arguments: &[&std::ffi::OsStr]) -> Result<PathBuf> {
+pub(super) fn folder_from(name: &str, arguments: &[&std::ffi::OsStr]) -> Result<PathBuf> {
     let said = script(name, arguments)?;
     Ok(PathBuf::from(said.lines().last().with_context(|| format!("{name} names no folder"))?))
 }
 
 /// Runs a script of this folder's and returns what it printed; its progress goes to the terminal.
-fn script(name: &str, arguments: &[&std::ffi::OsStr]) -> Result<String> {
+pub(super) fn script(name: &str, arguments: &[&std::ffi::OsStr]) -> Result<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     let output = Command::new(&path).args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
     let output = output.with_context(|| format!("starting {}", path.display()))?;
@@ -245,12 +287,19 @@ pub(super) fn copy_sparsely(from: &Path, to: &Path) -> Result<()> {
     run(Command::new("cp").args(["--sparse=always", "--reflink=auto"]).arg(from).arg(to))
 }
 
-fn run(command: &mut Command) -> Result<()> {
+pub(super) fn run(command: &mut Command) -> Result<()> {
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("starting {command:?}"))?;
     ensure!(output.status.success(), "{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }
 
-fn short(key: Sha256) -> String {
+pub(super) fn short(key: Sha256) -> String {
     key.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Size and age of a file: those of one that was built anew are others.
+pub(super) fn update_with_stamp(key: &mut Sha256, file: &Path) -> Result<()> {
+    let found = fs::metadata(file).with_context(|| format!("looking at {}", file.display()))?;
+    key.update(format!("{} {:?}", found.len(), found.modified().context("looking at its age")?));
+    Ok(())
 }

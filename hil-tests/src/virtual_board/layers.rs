@@ -1,16 +1,19 @@
 //! The layers of a virtual board: QEMU's own controls, the kernel's virtual camera and sound card, and the agent inside.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
 use serde_json::json;
 
+use super::flashed::Flashed;
+use super::qemu::Files;
 use super::vivid::Vivid;
 use super::{Machine, VirtualBoard, switch_on};
 use crate::device::by_agent::{self, Air, Bound, SystemClock, Systemd, VISITOR_HZ, WireLines, Wires};
-use crate::device::layers::{Console, Impairment, Inside, Layers, Network, Power, SoundCard};
+use crate::device::layers::{Card, Console, Impairment, Inside, Layers, Network, Power, SoundCard};
 use crate::device::{Board, Place};
 use crate::jig::{Jig, Wiring};
 use crate::lab;
@@ -24,6 +27,12 @@ const OTHER_ADDRESS: &str = "10.77.0.3";
 const INTERFACE: &str = "eth0";
 
 impl VirtualBoard {
+    /// The file that is the card's content.
+    async fn card_in_the_reader(&self) -> Result<PathBuf> {
+        ensure!(self.machine().await.is_none(), "the card is in the device, which is on");
+        Ok(Files::in_folder(&self.folder).written)
+    }
+
     /// The device that it is, once its daemon is able to ring.
     ///
     /// # Errors
@@ -42,6 +51,7 @@ impl VirtualBoard {
             console: Some(self.clone()),
             network: Some(Box::new(self.clone())),
             clock: Some(Box::new(SystemClock::new(jig))),
+            card: self.image.flashed().is_ok().then(|| Box::new(self.clone()) as Box<dyn Card>),
         };
         let place = Place {
             origin: format!("http://{}:8080", lab::BOARD),
@@ -77,6 +87,8 @@ impl Power for Rc<VirtualBoard> {
         if machine.is_none() {
             let (started, jig) = switch_on(&self.image, &self.folder, None).await?;
             *machine = Some(started);
+            // A hand that was on the button is taken off by whoever moves the contact.
+            let _taken_off = std::fs::remove_file(Files::in_folder(&self.folder).held);
             self.jig().go_on_over(jig);
         }
         Ok(())
@@ -116,6 +128,34 @@ impl Network for Rc<VirtualBoard> {
     async fn renumber(&self) -> Result<String> {
         by_agent::renumber(self.jig(), INTERFACE, lab::BOARD, OTHER_ADDRESS).await?;
         Ok(OTHER_ADDRESS.to_owned())
+    }
+}
+
+#[async_trait(?Send)]
+impl Card for Rc<VirtualBoard> {
+    async fn flash(&self) -> Result<()> {
+        self.image.flashed()?.flash(&self.card_in_the_reader().await?)
+    }
+
+    async fn put(&self, name: &str, content: &str) -> Result<()> {
+        self.image.flashed()?.put_on_boot_partition(&self.card_in_the_reader().await?, name, content.as_bytes())
+    }
+
+    async fn read(&self, name: &str) -> Result<Option<String>> {
+        let content = self.image.flashed()?.on_boot_partition(&self.card_in_the_reader().await?, name)?;
+        content.map(String::from_utf8).transpose().with_context(|| format!("{name} is no text"))
+    }
+
+    async fn holds(&self, text: &str) -> Result<bool> {
+        Flashed::holds(&self.card_in_the_reader().await?, text)
+    }
+
+    async fn hold_the_button(&self) -> Result<()> {
+        std::fs::write(Files::in_folder(&self.folder).held, "").context("laying a hand on the button")
+    }
+
+    fn update(&self, name: &str) -> PathBuf {
+        self.image.flashed().map(|flashed| flashed.bundle(name)).unwrap_or_default()
     }
 }
 

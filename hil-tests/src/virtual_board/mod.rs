@@ -5,6 +5,7 @@
 //! the calling thread's own, see [`crate::lab`].
 
 mod architecture;
+mod flashed;
 mod image;
 mod layers;
 mod qemu;
@@ -26,6 +27,7 @@ use crate::process::Process;
 use crate::wait::{Look, until};
 
 pub use architecture::Architecture;
+pub use flashed::{Flashed, NEWER, OLDER, VERSION};
 pub use image::Image;
 pub use layers::SECRET;
 use qemu::Files;

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::Architecture;
-use super::image::Image;
+use super::image::{Image, Start};
 use crate::lab;
 
 /// The files of one machine: where it is spoken with, and what it writes to.
@@ -16,12 +16,20 @@ pub(super) struct Files {
     pub(super) jig: PathBuf,
     pub(super) console: PathBuf,
     pub(super) written: PathBuf,
+    /// There while a hand is on the call button as the power comes.
+    pub(super) held: PathBuf,
 }
 
 impl Files {
     pub(super) fn in_folder(folder: &Path) -> Self {
         let file = |name| folder.join(name);
-        Self { qmp: file("qmp"), jig: file("jig"), console: file("console.log"), written: file("written") }
+        Self {
+            qmp: file("qmp"),
+            jig: file("jig"),
+            console: file("console.log"),
+            written: file("written"),
+            held: file("held"),
+        }
     }
 }
 
@@ -48,18 +56,23 @@ pub(super) fn command(image: &Image, files: &Files, state: Option<&Path>) -> Com
     let [program, machine @ ..] = architecture.machine();
     let mut command = Command::new(program);
     command.args(["-nodefaults", "-no-user-config", "-display", "none"]).args(machine);
-    command.arg("-kernel").arg(image.kernel()).arg("-initrd").arg(image.initrd());
-    command.arg("-append").arg(format!("{}{}", architecture.kernel(), known_clock(architecture)));
-    // The initrd tells the drives apart by their order. What the board calls written is in this machine's hands when QEMU is
-    // killed, so nothing has to be flushed.
-    let drives = [
-        ("root", &image.root(), "readonly=on"),
-        ("tools", &image.tools().to_owned(), "readonly=on"),
-        ("written", &files.written, "cache=unsafe"),
-    ];
-    for (id, file, how) in drives {
-        command.arg("-drive").arg(format!("if=none,id={id},file={},format=raw,{how}", file.display()));
-        command.arg("-device").arg(format!("virtio-blk-pci,drive={id}"));
+    // What the board calls written is in this machine's hands when QEMU is killed, so nothing has to be flushed.
+    match image.start() {
+        Start::Kernel { folder, tools } => {
+            command.arg("-kernel").arg(folder.join("vmlinuz")).arg("-initrd").arg(folder.join("initrd"));
+            command.arg("-append").arg(format!("{}{}", architecture.kernel(), known_clock(architecture)));
+            // The initrd tells the drives apart by their order.
+            drive(&mut command, "root", &folder.join("root.squashfs"), "readonly=on");
+            drive(&mut command, "tools", tools, "readonly=on");
+            drive(&mut command, "written", &files.written, "cache=unsafe");
+        }
+        Start::Disk(flashed) => {
+            command.arg("-bios").arg(flashed.boot_loader());
+            // A card gives back what it is told to.
+            drive(&mut command, "written", &files.written, "cache=unsafe,discard=unmap,detect-zeroes=unmap");
+            let held = if files.held.exists() { "1" } else { "0" };
+            command.arg("-fw_cfg").arg(format!("name=opt/doorway/call-button,string={held}"));
+        }
     }
     command.arg("-netdev").arg(format!("tap,id=net,ifname={},script=no,downscript=no", lab::TAP));
     command.args([
@@ -77,4 +90,9 @@ pub(super) fn command(image: &Image, files: &Files, state: Option<&Path>) -> Com
         command.arg("-incoming").arg(format!("exec:cat '{}'", state.display()));
     }
     command
+}
+
+fn drive(command: &mut Command, id: &str, file: &Path, how: &str) {
+    command.arg("-drive").arg(format!("if=none,id={id},file={},format=raw,{how}", file.display()));
+    command.arg("-device").arg(format!("virtio-blk-pci,drive={id}"));
 }

@@ -11,9 +11,11 @@ mod harness;
 mod machine;
 mod network;
 mod power;
+mod provision;
 mod relay;
 mod scenes;
 mod sound;
+mod update;
 
 use std::process::ExitCode;
 
@@ -28,5 +30,7 @@ fn main() -> ExitCode {
         ("companion", companion::CASES),
         ("machine", machine::CASES),
         ("power", power::CASES),
+        ("provision", provision::CASES),
+        ("update", update::CASES),
     ])
 }

@@ -36,6 +36,7 @@ use crate::guard::{self, Guard, with_headers};
 use crate::hub::Hub;
 use crate::local::LocalStation;
 use crate::page;
+use crate::private;
 use crate::settings::{BindError, Settings};
 use crate::tls::Tls;
 
@@ -61,6 +62,7 @@ pub struct Companion {
     plain: Option<TcpListener>,
     settings: Settings,
     routes: Router,
+    private: Router,
     handle: Handle,
 }
 
@@ -97,7 +99,7 @@ impl Companion {
         let hub = Hub::new(settings.limits, settings.queue_bytes);
         let gate = Gate::new(settings.connections, settings.connections_per_address, hub.numbers.sockets.clone());
         let handle = Handle { hub: Arc::new(hub), gate: Arc::new(gate) };
-        Ok(Self { listener, address, plain, settings, routes: Router::new(), handle })
+        Ok(Self { listener, address, plain, settings, routes: Router::new(), private: Router::new(), handle })
     }
 
     /// Where it listens, with the real port.
@@ -125,11 +127,22 @@ impl Companion {
         self
     }
 
+    /// Serves these routes to the household alone: to who knows the secret (`Authorization: Bearer …`), and not to
+    /// another site's page.
+    ///
+    /// # Panics
+    /// When a route is there already.
+    #[must_use]
+    pub fn merge_private(mut self, routes: Router) -> Self {
+        self.private = self.private.merge(routes);
+        self
+    }
+
     /// Serves until `shutdown` is done. Then everybody is told to go; whoever has not gone after two seconds is cut
     /// off. When it returns, no task and no socket is left.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, address, plain, settings, routes, handle } = self;
-        let routes = complete(routes, &settings, &handle);
+        let Self { listener, address, plain, settings, routes, private, handle } = self;
+        let routes = complete(routes, private, &settings, &handle);
         let plain_routes = with_headers(certificate::plain(settings.authority.clone(), address.port()));
         let handshakes = Arc::new(Gate::new(HANDSHAKES, HANDSHAKES_PER_ADDRESS, Gauge::noop()));
         let (stop, stopped) = watch::channel(());
@@ -190,9 +203,10 @@ impl Handle {
     }
 }
 
-fn complete(routes: Router, settings: &Settings, handle: &Handle) -> Router {
+fn complete(routes: Router, private: Router, settings: &Settings, handle: &Handle) -> Router {
     let guard = Arc::new(Guard::new(settings.listen.ip(), settings.hosts.clone(), settings.names.clone()));
     let entry = Arc::new(Entry::new(settings));
+    let routes = routes.merge(private::protect(private, guard.clone(), entry.clone()));
     let (hub, origins) = (handle.hub.clone(), guard.clone());
     let websocket = async move |headers: HeaderMap, upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>| {
         let accepted: Result<Response, Response> = async {

@@ -25,6 +25,7 @@ mod local;
 mod numbers;
 mod outbox;
 mod page;
+mod private;
 mod settings;
 mod tls;
 

@@ -1,0 +1,1 @@
+"""Checks of the Yocto layer, with nothing but the package registries."""

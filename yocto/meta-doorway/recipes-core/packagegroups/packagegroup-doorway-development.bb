@@ -1,0 +1,23 @@
+SUMMARY = "A shell on a Doorway device, and tools to look around"
+DESCRIPTION = "Apart from the station's own packages, so that nothing of it is even built for an image of production."
+SECTION = "base"
+
+inherit packagegroup
+
+RDEPENDS:${PN} = "alsa-utils-aplay \
+                  doorway-development \
+                  gdbserver \
+                  htop \
+                  i2c-tools \
+                  iproute2 \
+                  iproute2-tc \
+                  libgpiod-tools \
+                  nano \
+                  openssh-sftp-server \
+                  openssh-sshd \
+                  strace \
+                  systemd-analyze \
+                  systemd-serialgetty \
+                  tcpdump \
+                  v4l-utils \
+                  "

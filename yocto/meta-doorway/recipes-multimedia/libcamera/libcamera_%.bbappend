@@ -1,0 +1,2 @@
+# Element of the daemon: libcamerasrc.
+PACKAGECONFIG:append:doorway = " gst"
