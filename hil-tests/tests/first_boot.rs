@@ -25,15 +25,6 @@ fn unclaimed() -> Result<(Config, String)> {
     Ok((config, format!("http://localhost:{}", redirect.rsplit(':').next().context("a port")?)))
 }
 
-/// Fetches the station's certificate over plain HTTP, and installs it.
-async fn install_certificate(case: &Case, plain: &str) -> Result<()> {
-    let http = reqwest::Client::builder().no_proxy().build()?;
-    let answer = http.get(format!("{plain}/ca.crt")).send().await.context("asking for the certificate")?;
-    let path = case.fresh("authority", ".crt");
-    std::fs::write(&path, answer.error_for_status()?.bytes().await?)?;
-    Browser::install_authority(case, &path)
-}
-
 async fn first_screen(page: &Page) -> Result<()> {
     let open = "const form = document.querySelector('#claim');\
         return document.body.dataset.setup === 'needed' && !form.hidden && form.offsetHeight > 0";
@@ -52,7 +43,7 @@ fn a_new_station_is_set_up_from_its_page_and_then_rings_over_https() {
     case(CASE, async |case| {
         let (config, plain) = unclaimed()?;
         let device = Simulated::start(case, config.with("call.ring_timeout", "6 s")).await?;
-        install_certificate(case, &plain).await?;
+        Browser::install_authority_of(case, &plain).await?;
         let browser = Browser::start_as(case, Screen::Phone, Microphone::Granted).await?;
         let page = browser.open(&format!("{plain}/")).await?;
         first_screen(&page).await?;
@@ -125,7 +116,7 @@ fn how_to_install_the_certificate_is_told_over_plain_http_and_over_https() {
     case(CASE, async |case| {
         let (config, plain) = unclaimed()?;
         let mut device = Simulated::start(case, config).await?;
-        install_certificate(case, &plain).await?;
+        Browser::install_authority_of(case, &plain).await?;
         for (screen, name) in [(Screen::Phone, "phone"), (Screen::Desktop, "desktop")] {
             let browser = Browser::start_as(case, screen, Microphone::Granted).await?;
             let page = browser.open(&format!("{plain}/certificate")).await?;

@@ -98,6 +98,18 @@ impl Browser {
         run(&["-A", "-n", "doorway", "-t", "C,,", "-i", &certificate.to_string_lossy()])
     }
 
+    /// Installs the authority of the station whose plain HTTP is at `origin`.
+    ///
+    /// # Errors
+    /// When the station does not give its certificate, or as [`Browser::install_authority`].
+    pub async fn install_authority_of(case: &Case, origin: &str) -> Result<()> {
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        let answer = http.get(format!("{origin}/ca.crt")).send().await.context("asking for the certificate")?;
+        let path = case.fresh("authority", ".crt");
+        std::fs::write(&path, answer.error_for_status()?.bytes().await?)?;
+        Self::install_authority(case, &path)
+    }
+
     async fn start_with(case: &Case, screen: Screen, microphone: Microphone, more: Vec<String>) -> Result<Self> {
         let tone = case.folder().join("microphone.wav");
         if !tone.exists() {
