@@ -3,12 +3,14 @@
 import re
 
 from .common import DEVICE, LAYER, SOURCES, Failed, read, recipes, relative, require
+from .kas_files import MACHINES
 
 # Where a recipe takes `file://` from instead of from beside itself.
 ELSEWHERE = {
     "doorway_source.bbclass": SOURCES,
     "doorway-boot-script_git.bb": DEVICE / "boot",
     "doorway-device_git.bb": DEVICE,
+    "doorway-virtual-board_git.bb": SOURCES / "hil-tests/virtual/guest",
     "doorway-rauc-conf_git.bb": DEVICE / "rauc",
     "doorway-linux.inc": LAYER / "recipes-kernel/linux/files",
     "linux-raspberrypi_%.bbappend": LAYER / "recipes-kernel/linux/files",
@@ -23,8 +25,13 @@ def check():
             if entry.startswith(("${COMMON_LICENSE_DIR}", "${COREBASE}")):
                 continue
             entries += 1
+            if "${MACHINE}" in entry:
+                for machine in MACHINES:
+                    place = ELSEWHERE[recipe.name] / entry.replace("${MACHINE}", machine)
+                    require(place.exists(), f"{relative(recipe)}: {relative(place)} is not there, and {machine} needs it")
+                continue
             name = recipe.name.split("_")[0].rsplit(".", 1)[0]
-            places = [ELSEWHERE[recipe.name]] if recipe.name in ELSEWHERE else [recipe.parent / "files", recipe.parent / name]
+            places = [recipe.parent / "files"] + ([ELSEWHERE[recipe.name]] if recipe.name in ELSEWHERE else [recipe.parent / name])
             require(
                 any((place / entry).exists() for place in places),
                 f"{relative(recipe)}: file://{entry} is not in {' or '.join(relative(place) for place in places)}",
@@ -46,7 +53,7 @@ def _nothing_twice():
     others = {
         "etc/fstab": "base-files", "etc/hosts": "netbase", "etc/hostname": "base-files", "etc/nsswitch.conf": "base-files",
         "etc/os-release": "os-release", "usr/lib/os-release": "os-release", "etc/passwd": "base-passwd", "etc/group": "base-passwd",
-        "etc/doorway/doorway.toml": "doorwayd", "usr/lib/systemd/system/doorwayd.service": "doorwayd",
+        "etc/doorway/doorway.toml": "doorway-device, from machines/", "usr/lib/systemd/system/doorwayd.service": "doorwayd",
         "usr/lib/udev/rules.d/60-doorway.rules": "doorwayd", "usr/lib/sysusers.d/doorway.conf": "doorwayd",
         "usr/lib/rauc/system.conf": "rauc-conf", "usr/lib/rauc/keyring.pem": "rauc-conf", "etc/systemd/system.conf": "systemd",
         "etc/systemd/journald.conf": "systemd", "etc/systemd/resolved.conf": "systemd", "etc/wpa_supplicant.conf": "wpa-supplicant",

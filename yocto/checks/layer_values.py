@@ -1,4 +1,5 @@
-"""Values that a graph of dependencies does not show: layer_values.py BITBAKE_LIB MACHINE, in a build folder.
+"""Values that a graph of dependencies does not show: layer_values.py BITBAKE_LIB MACHINE KEYS, in a build
+folder. KEYS holds the folders `production` and `development` with keys of both kinds.
 
 A plugin whose option is off, a fragment that no kernel takes, a licence accepted wholesale: `bitbake -g` is content with
 all of that, and the device would lack something. The values are those that bitbake-getvar prints, in one process.
@@ -8,8 +9,10 @@ import sys
 
 sys.path.insert(0, sys.argv[1])
 
+import bb.build  # noqa: E402
 import bb.tinfoil  # noqa: E402
 import doorway.crates  # noqa: E402
+import doorway.keys  # noqa: E402
 import doorway.version  # noqa: E402
 
 from checks.common import SOURCES, read  # noqa: E402
@@ -82,7 +85,7 @@ def of_image(v, machine):
     v.has("IMAGE_INSTALL", "packagegroup-doorway", "packagegroup-core-boot")
     v.lacks("IMAGE_INSTALL", "packagegroup-doorway-development")
     v.has("BAD_RECOMMENDATIONS", "rauc-mark-good")
-    v.has("ROOTFS_POSTPROCESS_COMMAND", "doorway_preset", "doorway_check_keyring", "doorway_check_users", "doorway_check_kernel", "doorway_check_closed")
+    v.has("ROOTFS_POSTPROCESS_COMMAND", "doorway_preset", "doorway_check_keyring", "doorway_check_users", "doorway_check_kernel", "doorway_mask", "doorway_check_closed")
     v.contains("EXTRA_IMAGECMD:ext4", "^has_journal", "hash_seed=")
     v.has("IMAGE_TYPEDEP:wic", "ext4")
     v.contains("WKS_FULL_PATH", "doorway.wks")
@@ -107,6 +110,41 @@ def of_bundle(v, machine):
     v.equals("RAUC_SLOT_rootfs", "ext4", flag="fstype")
     v.has("do_bundle", "doorway_check_signing", flag="prefuncs")
     v.contains("BUNDLE_ARGS", "--keyring=")
+
+
+def refuses_development_keys(v, keys):
+    """Runs the class's own functions: on the bundle's signature, and on the keyring in an image's root."""
+    import shutil
+    import tempfile
+    from pathlib import Path
+
+    d = v.d.createCopy()
+    with tempfile.TemporaryDirectory() as folder:
+        d.setVar("T", folder)
+        d.setVar("IMAGE_ROOTFS", f"{folder}/root")
+        place = Path(d.expand("${IMAGE_ROOTFS}${nonarch_libdir}/rauc"))
+        place.mkdir(parents=True)
+        function = "doorway_check_signing" if d.getVar("PN") == "doorway-bundle" else "doorway_check_keyring"
+        for kind, accepted in (("production", True), ("development", d.getVar("DOORWAY_PRODUCTION") == "0")):
+            for variable, file in (("KEYRING", "keyring.pem"), ("SIGNING_CERT", "signing.pem"), ("SIGNING_KEY", "signing.key")):
+                d.setVar(f"DOORWAY_{variable}", f"{keys}/{kind}/{file}")
+            shutil.copy(f"{keys}/{kind}/keyring.pem", place / "keyring.pem")
+            v._note(_runs(function, d) == accepted, function, None, f"{'refuses' if accepted else 'accepts'} keys for {kind}")
+        d.setVar("DOORWAY_SIGNING_KEY", "")
+        if function == "doorway_check_signing":
+            v._note(not _runs(function, d), function, None, "accepts no key at all")
+
+
+def _runs(function, d):
+    """Whether a function of a recipe comes to its end. Those that it calls are in another process until they are defined here."""
+    bb.utils._context["doorway"] = doorway
+    for name in ("doorway_require_file", "doorway_refuse_development"):
+        bb.methodpool.insert_method("doorway", d.getVar(name, False), name, 1)
+    try:
+        bb.build.exec_func(function, d)
+        return True
+    except bb.BBHandledException:
+        return False
 
 
 def of_daemon(v, machine):
@@ -251,7 +289,7 @@ RECIPES = {
 ON_A_PI = {"libcamera": of_libcamera, "rpi-config": of_pi_firmware}
 
 
-def main(machine):
+def main(machine, keys):
     recipes = {**RECIPES, **({} if machine == "qemuarm64" else ON_A_PI)}
     wrong, count = [], 0
     with bb.tinfoil.Tinfoil(setup_logging=False) as tinfoil:
@@ -269,6 +307,8 @@ def main(machine):
                 continue
             values = Values(d, name)
             check(values, machine)
+            if name in ("doorway-image", "doorway-image-dev", "doorway-bundle"):
+                refuses_development_keys(values, keys)
             found.append(values)
         for values in found:
             wrong += values.wrong
@@ -280,4 +320,4 @@ def main(machine):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[2]))
+    sys.exit(main(sys.argv[2], sys.argv[3]))

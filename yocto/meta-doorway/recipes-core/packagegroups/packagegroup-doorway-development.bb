@@ -18,6 +18,5 @@ RDEPENDS:${PN} = "alsa-utils-aplay \
                   strace \
                   systemd-analyze \
                   systemd-serialgetty \
-                  tcpdump \
                   v4l-utils \
                   "

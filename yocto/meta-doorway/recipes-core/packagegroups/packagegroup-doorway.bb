@@ -18,6 +18,8 @@ RDEPENDS:${PN} = "${PN}-media \
                   doorwayd \
                   "
 
+RDEPENDS:${PN}:append:qemuarm64 = " doorway-virtual-board"
+
 # One package a GStreamer element that the daemon makes; capsfilter is GStreamer's own.
 RDEPENDS:${PN}-media = "alsa-utils-alsactl \
                         alsa-utils-amixer \

@@ -6,7 +6,9 @@ LIC_FILES_CHKSUM = "file://${COMMON_LICENSE_DIR}/MIT;md5=0835ade698e0bcf8506ecda
 
 PV = "${DOORWAY_VERSION}"
 
-SRC_URI = "file://root"
+SRC_URI = "file://machines/${MACHINE}.toml \
+           file://root \
+           "
 
 S = "${UNPACKDIR}"
 
@@ -28,6 +30,11 @@ do_install () {
     find ${D} -type f -perm /0111 -exec chmod 0755 {} +
     find ${D} -type f ! -perm /0111 -exec chmod 0644 {} +
     chown -R root:root ${D}
+    # What a card's doorway.toml leaves out, and what is there without one. It will hold the companion's secret, so it belongs to the
+    # daemon's group, by the number that files/doorway-group gives it.
+    install -D -m 0644 ${S}/machines/${MACHINE}.toml ${D}${datadir}/doorway/doorway.toml
+    install -d ${D}${sysconfdir}/doorway
+    install -m 0640 -g 810 ${S}/machines/${MACHINE}.toml ${D}${sysconfdir}/doorway/doorway.toml
     # Where the data partition and the boot partition are mounted.
     install -d ${D}/data ${D}/boot/firmware
 }
@@ -36,6 +43,7 @@ do_install () {
 PACKAGES = "${PN}"
 # nooelint: oelint.var.filesoverride - the tree is one package, whatever is in it
 FILES:${PN} = "/"
+CONFFILES:${PN} = "${sysconfdir}/doorway/doorway.toml"
 RDEPENDS:${PN} = "coreutils \
                   doorway-rauc-conf \
                   doorwayd \

@@ -3,7 +3,7 @@ DESCRIPTION = "Brings stations and clients together and serves the page: for sev
                single station has it built in."
 SECTION = "net"
 # Ours, and what of the crates is not also under one of these two.
-LICENSE = "(MIT | Apache-2.0) & BSD-3-Clause"
+LICENSE = "(MIT | Apache-2.0) & BSD-3-Clause & ISC"
 LIC_FILES_CHKSUM = "file://${COMMON_LICENSE_DIR}/MIT;md5=0835ade698e0bcf8506ecda2f7b4f302 \
                     file://${COMMON_LICENSE_DIR}/Apache-2.0;md5=89aea4e17d99a7cacdbeed46a0096b10 \
                     "

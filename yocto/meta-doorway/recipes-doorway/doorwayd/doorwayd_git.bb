@@ -28,12 +28,10 @@ do_install () {
     install -D -m 0644 ${S}/firmware/systemd/doorwayd.service ${D}${systemd_system_unitdir}/doorwayd.service
     install -D -m 0644 ${S}/firmware/systemd/doorway.sysusers ${D}${nonarch_libdir}/sysusers.d/doorway.conf
     install -D -m 0644 ${S}/firmware/systemd/60-doorway.rules ${D}${nonarch_libdir}/udev/rules.d/60-doorway.rules
-    # It may hold the companion's secret.
-    install -d ${D}${sysconfdir}/doorway
-    install -m 0640 -g doorway ${S}/firmware/doorway.toml ${D}${sysconfdir}/doorway/doorway.toml
+    # Every key with its default. What the machine is told is in doorway-device.
+    install -D -m 0644 ${S}/firmware/doorway.toml ${D}${docdir}/doorwayd/doorway.toml
 }
 
 FILES:${PN} += "${nonarch_libdir}/sysusers.d ${nonarch_libdir}/udev"
-CONFFILES:${PN} = "${sysconfdir}/doorway/doorway.toml"
 # The encoder is chosen when the first picture is wanted, out of what is there.
 RRECOMMENDS:${PN} = "packagegroup-doorway-media"
