@@ -7,6 +7,7 @@
 //!
 //! - `/ws`: the WebSocket of [`doorway_proto::signaling`]
 //! - `/healthz`: `ok`
+//! - what [`Companion::merge`] and [`Companion::merge_private`] add; the latter for the household alone
 //! - everything else: the page, embedded into the binary
 //!
 //! Metrics are recorded with the `metrics` facade: install a recorder before [`Companion::bind`].
