@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use doorway_board::BoardDescription;
 use doorway_core::factory_reset::{ResetSettings, ResetVerdict};
+use doorwayd::backup::{self, BackupError, Places};
 use doorwayd::config::{self, Config, ConfigError};
 use doorwayd::video::VideoSettings;
 use doorwayd::{factory_reset, probe, provision, run, self_test};
@@ -75,12 +76,47 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
+    /// Write the settings into one file that root alone may read: configuration, identity, secrets.
+    Backup {
+        /// The file; a tar.
+        file: PathBuf,
+        #[command(flatten)]
+        places: PlacesNamed,
+    },
+    /// Put the settings of a backup in place of those that are there; stop the daemon first.
+    Restore {
+        /// The backup.
+        #[arg(required_unless_present = "finish")]
+        file: Option<PathBuf>,
+        /// Only finish what a power cut interrupted.
+        #[arg(long, conflicts_with = "file")]
+        finish: bool,
+        #[command(flatten)]
+        places: PlacesNamed,
+    },
     /// Release every relay of a board that no daemon has open.
     ReleaseRelays {
         /// The configuration; /etc/doorway/doorway.toml by default.
         #[arg(long)]
         config: Option<PathBuf>,
     },
+}
+
+/// Where settings are.
+#[derive(clap::Args)]
+struct PlacesNamed {
+    /// The configuration; /etc/doorway/doorway.toml by default.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// The state folder.
+    #[arg(long, default_value = "/var/lib/doorway")]
+    state: PathBuf,
+}
+
+impl From<PlacesNamed> for Places {
+    fn from(named: PlacesNamed) -> Self {
+        Self { config: config::path_or_default(named.config), state: named.state }
+    }
 }
 
 fn main() -> ExitCode {
@@ -111,6 +147,9 @@ fn main() -> ExitCode {
         }),
         Command::SelfTest { within, json, config } => ask_for_self_test(&config::path_or_default(config), within, json),
         Command::FactoryResetButton { config } => ask_for_reset(&config::path_or_default(config)),
+        Command::Backup { file, places } => told(backup::write(&places.into(), &file)),
+        Command::Restore { file: Some(file), places, .. } => told(backup::restore(&places.into(), &file)),
+        Command::Restore { file: None, places, .. } => told(backup::finish(&places.into())),
         Command::ReleaseRelays { config } => {
             with_config(&config::path_or_default(config), |config| run::release_relays(&config))
         }
@@ -155,6 +194,16 @@ fn ask_for_self_test(config: &Path, within: Option<Duration>, json: bool) -> Exi
             }
             if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
+        Err(error) => {
+            eprintln!("doorwayd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn told(outcome: Result<(), BackupError>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("doorwayd: {error}");
             ExitCode::FAILURE

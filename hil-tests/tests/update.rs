@@ -129,7 +129,8 @@ fn a_bundle_from_a_page_is_installed() {
         })
         .await?;
         // Another one has to wait for the end of this one.
-        ensure!(lab.send(&bundle).await? == 409);
+        let another = lab.http.post(lab.url("/bundle")).bearer_auth(SECRET).body("another one");
+        ensure!(another.send().await?.status().as_u16() == 409);
         let status = lab.device.whole_status().await?;
         ensure!(status["update"]["phase"]["state"] == "installing", "{}", status["update"]);
         ensure!(status["image_version"] == RUNNING && status["slot"] == "A", "{status}");
