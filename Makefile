@@ -13,7 +13,7 @@ export DOORWAY_COMMIT := $(shell git describe --always --dirty 2>/dev/null || ec
 export PATH := $(CACHE)/tools/bin:$(CACHE)/node/node_modules/.bin:$(PATH)
 
 # The black-box cases, a file a topic.
-CASES := harness ring talk door hang_up lifecycle companion hostile camera machine daemon self_test reconnect
+CASES := harness ring talk door hang_up lifecycle companion hostile camera machine daemon self_test update reconnect first_boot
 
 .PHONY: run test check-rust check-deps check-page unit simulated board hil bench figures install-run install-test
 

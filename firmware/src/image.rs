@@ -28,7 +28,7 @@ impl Image {
 fn version_in(os_release: &str) -> Option<String> {
     let value = |key: &str| {
         let lines = os_release.lines().filter_map(|line| line.trim().split_once('='));
-        let found = lines.filter(|(name, _)| *name == key).last()?;
+        let found = lines.rev().find(|(name, _)| *name == key)?;
         Some(found.1.trim_matches(|c| c == '"' || c == '\'').to_owned())
     };
     value("IMAGE_ID").filter(|id| id == "doorway")?;

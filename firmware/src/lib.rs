@@ -3,8 +3,10 @@
 //! [`run`] puts a station together; [`station`] is its loop. The pure decisions are in `doorway-core`; what is here
 //! reads clocks, sockets, devices and pins. `firmware/ARCHITECTURE.md` has the map.
 
+pub mod backup;
 pub mod config;
 pub mod durable;
+pub mod factory_reset;
 pub mod household;
 mod http;
 pub mod https;

@@ -6,9 +6,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use doorway_board::BoardDescription;
+use doorway_core::factory_reset::{ResetSettings, ResetVerdict};
+use doorwayd::backup::{self, BackupError, Places};
 use doorwayd::config::{self, Config, ConfigError};
 use doorwayd::video::VideoSettings;
-use doorwayd::{probe, provision, run, self_test};
+use doorwayd::{factory_reset, probe, provision, run, self_test};
 use tracing_subscriber::EnvFilter;
 
 /// Exit code for what somebody has to mend: a configuration that can't be used, a port that another program has. The
@@ -66,12 +69,54 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
+    /// At power-on, before the daemon: whether somebody holds a call button for ten seconds and lets it go, so that
+    /// everything be forgotten. Ends with 0 then, with 1 otherwise, with 2 when the board can't be asked.
+    FactoryResetButton {
+        /// The configuration, for its board; /etc/doorway/doorway.toml by default.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Write the settings into one file that root alone may read: configuration, identity, secrets.
+    Backup {
+        /// The file; a tar.
+        file: PathBuf,
+        #[command(flatten)]
+        places: PlacesNamed,
+    },
+    /// Put the settings of a backup in place of those that are there; stop the daemon first.
+    Restore {
+        /// The backup.
+        #[arg(required_unless_present = "finish")]
+        file: Option<PathBuf>,
+        /// Only finish what a power cut interrupted.
+        #[arg(long, conflicts_with = "file")]
+        finish: bool,
+        #[command(flatten)]
+        places: PlacesNamed,
+    },
     /// Release every relay of a board that no daemon has open.
     ReleaseRelays {
         /// The configuration; /etc/doorway/doorway.toml by default.
         #[arg(long)]
         config: Option<PathBuf>,
     },
+}
+
+/// Where settings are.
+#[derive(clap::Args)]
+struct PlacesNamed {
+    /// The configuration; /etc/doorway/doorway.toml by default.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// The state folder.
+    #[arg(long, default_value = "/var/lib/doorway")]
+    state: PathBuf,
+}
+
+impl From<PlacesNamed> for Places {
+    fn from(named: PlacesNamed) -> Self {
+        Self { config: config::path_or_default(named.config), state: named.state }
+    }
 }
 
 fn main() -> ExitCode {
@@ -101,6 +146,10 @@ fn main() -> ExitCode {
             Ok(())
         }),
         Command::SelfTest { within, json, config } => ask_for_self_test(&config::path_or_default(config), within, json),
+        Command::FactoryResetButton { config } => ask_for_reset(&config::path_or_default(config)),
+        Command::Backup { file, places } => told(backup::write(&places.into(), &file)),
+        Command::Restore { file: Some(file), places, .. } => told(backup::restore(&places.into(), &file)),
+        Command::Restore { file: None, places, .. } => told(backup::finish(&places.into())),
         Command::ReleaseRelays { config } => {
             with_config(&config::path_or_default(config), |config| run::release_relays(&config))
         }
@@ -148,6 +197,43 @@ fn ask_for_self_test(config: &Path, within: Option<Duration>, json: bool) -> Exi
         Err(error) => {
             eprintln!("doorwayd: {error}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+fn told(outcome: Result<(), BackupError>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("doorwayd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn ask_for_reset(config: &Path) -> ExitCode {
+    let named = factory_reset::board_named_in(config).unwrap_or_else(|| config::DEFAULT_BOARD.into());
+    let asked = BoardDescription::find(&named)
+        .map_err(anyhow::Error::from)
+        .and_then(|description| Ok(factory_reset::watch(&description, ResetSettings::default(), |_| {})?));
+    match asked {
+        Ok(ResetVerdict::Reset) => {
+            println!("everything is to be forgotten");
+            // Without giving the light back.
+            std::process::exit(0);
+        }
+        Ok(ResetVerdict::NotAsked) => ExitCode::from(1),
+        Ok(ResetVerdict::LetGo) => {
+            println!("the button was let go before the light was steady; nothing is forgotten");
+            ExitCode::from(1)
+        }
+        Ok(ResetVerdict::Stuck) => {
+            println!("the button was not let go and seems to be stuck; nothing is forgotten");
+            ExitCode::from(1)
+        }
+        Err(error) => {
+            eprintln!("doorwayd: the buttons of the board {named:?} can't be asked: {error:#}");
+            ExitCode::from(BAD_CONFIG)
         }
     }
 }

@@ -166,7 +166,10 @@ pub fn state(status: &Status) {
     }
     let image = status.image_version.clone().unwrap_or_default();
     let slot = status.slot.clone().unwrap_or_default();
-    gauge!("doorway_info", "version" => status.version, "image" => image, "slot" => slot).set(1.0);
+    // Labels that change would be another sample beside the first.
+    if status.image_version.is_none() || !slot.is_empty() || status.update.able {
+        gauge!("doorway_info", "version" => status.version, "image" => image, "slot" => slot).set(1.0);
+    }
     gauge!("doorway_in_call").set(f64::from(u8::from(status.activity == Activity::InCall)));
     gauge!("doorway_companion_connected").set(f64::from(u8::from(status.companion.connected)));
     gauge!("doorway_clients").set(status.companion.clients as f64);

@@ -13,6 +13,7 @@
 //! - [`browser`]: Chromium, its page and what is measured inside it.
 //! - [`scene`]: the openings that most cases begin with.
 //! - [`peer`]: clients without a browser: a raw WebSocket, and a small WebRTC receiver.
+//! - [`rauc`]: a real RAUC with slots, keys and bundles for the cases of an update.
 //! - [`leaks`], [`tone`], [`wait`], [`process`]: what all of them use.
 //! - [`file_server`], [`mdns`]: what a household network has beside the device.
 //! - [`figures`]: the measurements behind `make figures`.
@@ -31,6 +32,7 @@ pub mod leaks;
 pub mod mdns;
 pub mod peer;
 pub mod process;
+pub mod rauc;
 pub mod report;
 pub mod scene;
 pub mod tone;

@@ -55,6 +55,14 @@ pub fn chromedriver() -> Result<PathBuf> {
     foreign("CHROMEDRIVER", &["chromedriver"])
 }
 
+/// What installs certificates for Chromium: `certutil` in `PATH`.
+///
+/// # Errors
+/// When there is none.
+pub fn certutil() -> Result<PathBuf> {
+    foreign("CERTUTIL", &["certutil"])
+}
+
 /// GStreamer's command line, which makes the recordings that need no encoder later.
 ///
 /// # Errors

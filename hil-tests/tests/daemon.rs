@@ -100,6 +100,56 @@ fn relays_are_released_by_hand_where_no_daemon_does_it() {
 }
 
 #[test]
+fn without_a_button_held_at_power_on_nothing_is_to_be_forgotten() {
+    case(CASE, async |case| {
+        let config = case.fresh("reset", ".toml");
+        Config::default().write(&config)?;
+        let (code, said) = run(case, &["factory-reset-button", "--config", &config.to_string_lossy()])?;
+        ensure!(code == Some(1) && said.is_empty(), "ended with {code:?}: {said}");
+        // A configuration that is broken elsewhere still names its board.
+        std::fs::write(&config, "[board]\ndescription = \"simulated\"\n[video]\nsource = \"webcam\"\n")?;
+        let (code, said) = run(case, &["factory-reset-button", "--config", &config.to_string_lossy()])?;
+        ensure!(code == Some(1) && said.is_empty(), "ended with {code:?}: {said}");
+        std::fs::write(&config, "[board]\ndescription = \"/no/such.toml\"\n")?;
+        let (code, said) = run(case, &["factory-reset-button", "--config", &config.to_string_lossy()])?;
+        ensure!(code == Some(2) && said.contains("/no/such.toml"), "ended with {code:?}: {said}");
+        Ok(())
+    });
+}
+
+#[test]
+fn settings_are_backed_up_into_one_file_and_restored_from_it() {
+    case(CASE, async |case| {
+        let (config, state) = (case.fresh("backup", ".toml"), case.fresh("state", ""));
+        let file = case.fresh("backup", ".tar");
+        Config::default().with("station.name", "Gate").write(&config)?;
+        std::fs::create_dir_all(state.join("identity"))?;
+        std::fs::write(state.join("identity/key.pem"), "the key")?;
+        let [config_name, state_name] = [&config, &state].map(|path| path.to_string_lossy().into_owned());
+        let file_name = file.to_string_lossy().into_owned();
+        let command =
+            |verb: &str, file: &str| run(case, &[verb, file, "--config", &config_name, "--state", &state_name]);
+        let (code, said) = command("backup", &file_name)?;
+        ensure!(code == Some(0), "ended with {code:?}: {said}");
+        Config::default().with("station.name", "Other").write(&config)?;
+        std::fs::write(state.join("identity/key.pem"), "another key")?;
+        let half = case.fresh("half", ".tar");
+        std::fs::write(&half, &std::fs::read(&file)?[..900])?;
+        let (code, said) = command("restore", &half.to_string_lossy())?;
+        ensure!(code == Some(1) && said.contains("Nothing was changed"), "ended with {code:?}: {said}");
+        ensure!(std::fs::read_to_string(state.join("identity/key.pem"))? == "another key");
+        let (code, said) = command("restore", &file_name)?;
+        ensure!(code == Some(0), "ended with {code:?}: {said}");
+        ensure!(std::fs::read_to_string(state.join("identity/key.pem"))? == "the key");
+        ensure!(std::fs::read_to_string(&config)?.contains("Gate"));
+        let arguments = ["restore", "--finish", "--config", &config_name, "--state", &state_name];
+        let (code, said) = run(case, &arguments)?;
+        ensure!(code == Some(0), "ended with {code:?}: {said}");
+        Ok(())
+    });
+}
+
+#[test]
 fn a_device_that_the_configuration_names_and_the_machine_does_not_have_is_a_mistake_with_its_line() {
     case(CASE, async |case| {
         let devices = [

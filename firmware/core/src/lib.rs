@@ -12,6 +12,7 @@
 pub mod backoff;
 pub mod congestion;
 pub mod door;
+pub mod factory_reset;
 pub mod ids;
 pub mod indicator;
 pub mod messages;

@@ -34,6 +34,9 @@ pub const DEFAULT_PATH: &str = "/etc/doorway/doorway.toml";
 /// The name of a station that was given none.
 pub const DEFAULT_NAME: &str = "Front door";
 
+/// The board that is meant when none is named.
+pub const DEFAULT_BOARD: &str = "raspberry-pi-4";
+
 /// The shipped file: every key with its default and what it assumes.
 pub const DOCUMENTED: &str = include_str!("../../doorway.toml");
 
@@ -239,7 +242,7 @@ impl Check<'_> {
         Ok(Config {
             id,
             name: self.name(file.station.name)?,
-            board: file.board.description.map_or_else(|| "raspberry-pi-4".into(), Spanned::into_inner),
+            board: file.board.description.map_or_else(|| DEFAULT_BOARD.into(), Spanned::into_inner),
             buttons,
             ring_groups,
             hold,

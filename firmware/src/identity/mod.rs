@@ -197,9 +197,11 @@ mod tests {
     #[test]
     fn an_identity_that_can_not_be_read_at_the_moment_is_not_replaced() {
         let state = tempfile::tempdir().unwrap();
-        fs::create_dir_all(file(state.path())).unwrap();
+        fs::create_dir_all(state.path().join(FOLDER)).unwrap();
+        // A link to itself: there, and not to be read, whoever reads.
+        std::os::unix::fs::symlink(FILE, file(state.path())).unwrap();
         let error = Identity::load_or_make(state.path(), None).unwrap_err().to_string();
         assert!(error.contains("identity.json") && error.contains("see that the disk"), "{error}");
-        assert!(file(state.path()).is_dir());
+        assert!(fs::symlink_metadata(file(state.path())).unwrap().is_symlink());
     }
 }

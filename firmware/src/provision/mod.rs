@@ -99,7 +99,7 @@ impl Places {
             file: self.boot.file()?,
             half_erased: self.boot.is_half_erased(),
             complaint: self.boot.complaint()?,
-            memory: memory.unwrap_or_default(),
+            memory,
             shipped: text(self.root.join(SHIPPED))?.unwrap_or_default(),
             hostname: text(self.path(Place::Hostname))?,
             own_name,

@@ -30,8 +30,8 @@ pub struct Found {
     pub half_erased: bool,
     /// The complaint about an earlier file.
     pub complaint: Option<Vec<u8>>,
-    /// What is remembered.
-    pub memory: Memory,
+    /// What is remembered; `None` before the first start has come to its end.
+    pub memory: Option<Memory>,
     /// The configuration that the image ships.
     pub shipped: String,
     /// The text of `/etc/hostname`.
@@ -84,7 +84,7 @@ pub fn plan(found: &Found, fits: impl Fn(&Wishes) -> Result<(), ConfigError>) ->
     if found.half_erased {
         steps.push(Step::Erase);
     }
-    let mut memory = found.memory.clone();
+    let mut memory = found.memory.clone().unwrap_or_default();
     if let Some(bytes) = &found.file {
         let fingerprint = fingerprint(bytes);
         let read = file::read(bytes, &found.shipped).and_then(|wishes| fits(&wishes).map(|()| wishes));
@@ -113,9 +113,12 @@ pub fn plan(found: &Found, fits: impl Fn(&Wishes) -> Result<(), ConfigError>) ->
     }
     let hostname = memory.hostname.as_deref().unwrap_or(&found.own_name);
     if found.hostname.as_deref().map(str::trim) != Some(hostname) {
-        // Before the file goes: it may be the only one that knows the name. After the memory, which has it by then.
-        let at = steps.iter().position(|step| *step == Step::SetAside).unwrap_or(steps.len());
+        let at = steps.iter().position(|step| matches!(step, Step::Write(Place::Memory, _))).unwrap_or(0);
         steps.insert(at, Step::Write(Place::Hostname, format!("{hostname}\n").into_bytes()));
+    }
+    // The mark of a first start that came to its end.
+    if found.memory.is_none() && !steps.iter().any(|step| matches!(step, Step::Write(Place::Memory, _))) {
+        steps.push(written(&memory));
     }
     Plan { steps, refused }
 }
@@ -131,10 +134,14 @@ fn take_over(wishes: &Wishes, fingerprint: String, memory: &mut Memory, steps: &
     if wishes.device.hostname.is_some() {
         memory.hostname.clone_from(&wishes.device.hostname);
     }
-    steps.push(Step::Write(Place::Memory, serde_json::to_vec(memory).expect("all keys are strings")));
+    steps.push(written(memory));
     if wishes.has_secrets {
         erase(steps);
     }
+}
+
+fn written(memory: &Memory) -> Step {
+    Step::Write(Place::Memory, serde_json::to_vec(memory).expect("all keys are strings"))
 }
 
 fn erase(steps: &mut Vec<Step>) {

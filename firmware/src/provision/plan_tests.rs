@@ -8,6 +8,7 @@ fn found(file: &str) -> Found {
         file: Some(file.into()),
         own_name: "doorway-7k3m".into(),
         hostname: Some("doorway-7k3m\n".into()),
+        memory: Some(Memory::default()),
         ..Found::default()
     }
 }
@@ -36,15 +37,17 @@ fn with_nothing_on_the_card_there_is_nothing_to_do() {
     assert_eq!(planned(&idle).steps, []);
     let unnamed = Found { hostname: None, ..idle };
     assert_eq!(planned(&unnamed).steps, [Step::Write(Place::Hostname, b"doorway-7k3m\n".to_vec())]);
+    // The memory is the mark that a first start came to its end.
+    assert_eq!(kinds(&planned(&Found { memory: None, ..unnamed })), ["hostname", "memory"]);
 }
 
 #[test]
 fn a_file_is_taken_over_once_and_stays_unless_it_holds_secrets() {
     let first = planned(&found(NAMED));
-    assert_eq!(kinds(&first), ["config", "memory", "hostname"]);
-    let Step::Write(Place::Memory, memory) = &first.steps[1] else { panic!("{first:?}") };
+    assert_eq!(kinds(&first), ["config", "hostname", "memory"]);
+    let Step::Write(Place::Memory, memory) = &first.steps[2] else { panic!("{first:?}") };
     let memory: Memory = serde_json::from_slice(memory).unwrap();
-    let again = Found { memory: memory.clone(), hostname: Some("gate\n".into()), ..found(NAMED) };
+    let again = Found { memory: Some(memory.clone()), hostname: Some("gate\n".into()), ..found(NAMED) };
     assert_eq!(planned(&again).steps, []);
     let changed = Found { file: Some(NAMED.replace("Gate", "Garden").into()), ..again };
     assert_eq!(kinds(&planned(&changed)), ["config", "memory"]);
@@ -53,13 +56,13 @@ fn a_file_is_taken_over_once_and_stays_unless_it_holds_secrets() {
 #[test]
 fn a_file_with_secrets_is_erased_after_all_else() {
     let both = format!("{SECRET}[device]\nhostname = \"gate\"\n[device.wifi]\nssid = \"Home\"\ncountry = \"DE\"\n");
-    assert_eq!(kinds(&planned(&found(&both))), ["wifi", "config", "memory", "hostname", "set aside", "erase"]);
+    assert_eq!(kinds(&planned(&found(&both))), ["wifi", "config", "hostname", "memory", "set aside", "erase"]);
 }
 
 #[test]
 fn a_file_that_was_taken_over_and_not_erased_is_erased_at_the_next_start() {
     let memory = Memory { file: Some(fingerprint(SECRET.as_bytes())), hostname: None };
-    let cut_off = Found { memory, ..found(SECRET) };
+    let cut_off = Found { memory: Some(memory), ..found(SECRET) };
     assert_eq!(kinds(&planned(&cut_off)), ["set aside", "erase"]);
     // Also if it is no longer what this version takes.
     let refused = plan(&cut_off, |_| Err(ConfigError::whole(std::path::Path::new("x"), String::new(), "")));
@@ -70,7 +73,7 @@ fn a_file_that_was_taken_over_and_not_erased_is_erased_at_the_next_start() {
 #[test]
 fn a_name_that_was_given_stays_without_its_file() {
     let memory = Memory { file: None, hostname: Some("gate".into()) };
-    let lost = Found { memory, file: None, ..found("") };
+    let lost = Found { memory: Some(memory), file: None, ..found("") };
     assert_eq!(planned(&lost).steps, [Step::Write(Place::Hostname, b"gate\n".to_vec())]);
 }
 
@@ -91,7 +94,7 @@ fn a_bad_file_changes_nothing_and_is_complained_about_once() {
     let again = Found { complaint: Some(complaint.clone()), ..bad };
     assert_eq!((planned(&again).steps, planned(&again).refused.is_some()), (vec![], true));
     let mended = Found { file: Some(NAMED.into()), ..again };
-    assert_eq!(kinds(&planned(&mended)), ["config", "memory", "complain no more", "hostname"]);
+    assert_eq!(kinds(&planned(&mended)), ["config", "hostname", "memory", "complain no more"]);
 }
 
 #[test]

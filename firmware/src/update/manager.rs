@@ -107,7 +107,7 @@ impl Manager {
             Standing::Settled => {}
             Standing::Installed => {
                 let version = self.record.as_ref().map(|record| record.to.clone()).unwrap_or_default();
-                self.set_phase(Phase::Installed { version, restarts: restart_request().is_some() });
+                self.set_phase(self.installed(version));
             }
             Standing::OnTrial => {
                 tracing::info!(version = %running, "a new version runs on trial until its self-test passes");
@@ -127,12 +127,11 @@ impl Manager {
             tokio::time::sleep(Duration::from_secs(wait)).await;
             if let Ok(compatible) = rauc::compatible().await {
                 self.compatible = compatible;
-                self.status.send_modify(|status| status.able = true);
-                if self.image.borrow().slot.is_none()
-                    && let Ok(slot) = rauc::booted_slot().await
-                {
+                let unknown = self.image.borrow().slot.is_none();
+                if unknown && let Ok(slot) = rauc::booted_slot().await {
                     self.image.send_modify(|image| image.slot = slot);
                 }
+                self.status.send_modify(|status| status.able = true);
                 return;
             }
         }
@@ -153,7 +152,9 @@ impl Manager {
                     status.available = None;
                     status.undone = None;
                 });
-                self.set_phase(Phase::Installed { version, restarts: restart_request().is_some() });
+                // Whoever waited for it gets the time to read that it is there.
+                self.quiet_since = None;
+                self.set_phase(self.installed(version));
             }
             Err(failure) => {
                 tracing::warn!(%failure, "the update is not installed");
@@ -178,7 +179,6 @@ impl Manager {
         }
         tracing::info!(%version, "the update is installed from now on");
         self.set_phase(Phase::Installing { version: version.clone(), percent: 0 });
-        // Before the slot is touched: a power cut from here on finds the record, or the old version as if nothing was.
         let record = Record { from: running, to: version.clone(), boot: boot_id(), failed: Vec::new() };
         rauc::install(&place, &bundle).await?;
         let mut last = (0, Instant::now());
@@ -209,7 +209,7 @@ impl Manager {
     /// Looks whether the configured address has something newer.
     async fn check(&mut self) {
         let Some(url) = self.settings.url.clone() else { return };
-        if self.status.borrow().phase.is_busy() {
+        if self.phase().is_busy() {
             return;
         }
         let found = match rauc::inspect(&url).await {
@@ -241,18 +241,19 @@ impl Manager {
     }
 
     fn dismiss(&mut self) {
-        if self.status.borrow().undone.is_some() {
+        let undone = self.status.borrow().undone.is_some();
+        if undone {
             self.record = None;
             self.state.iter().for_each(|state| Record::remove(state));
             self.status.send_modify(|status| status.undone = None);
-        } else if let Phase::Failed { .. } = self.status.borrow().phase.clone() {
+        } else if let Phase::Failed { .. } = self.phase() {
             self.set_phase(Phase::Idle {});
         }
     }
 
     /// Asks who may for a restart: the daemon itself may not. Never during a call.
     fn restart(&mut self) {
-        let Phase::Installed { version, .. } = self.status.borrow().phase.clone() else { return };
+        let Phase::Installed { version, .. } = self.phase() else { return };
         if self.station.borrow().activity != Activity::Idle {
             return;
         }
@@ -262,15 +263,15 @@ impl Manager {
             self.restart_gives_up = Some(Instant::now() + RESTART_PATIENCE);
             self.set_phase(Phase::Restarting { version });
         } else {
-            self.set_phase(Phase::Installed { version, restarts: false });
+            self.set_phase(Phase::Installed { version, restarts: false, by_itself: false });
         }
     }
 
     fn nobody_restarts(&mut self) {
         self.restart_gives_up = None;
         tracing::warn!("the machine was asked to restart and does not; restart it by hand");
-        if let Phase::Restarting { version } = self.status.borrow().phase.clone() {
-            self.set_phase(Phase::Installed { version, restarts: false });
+        if let Phase::Restarting { version } = self.phase() {
+            self.set_phase(Phase::Installed { version, restarts: false, by_itself: false });
         }
     }
 
@@ -280,12 +281,22 @@ impl Manager {
     }
 
     fn restart_due(&self) -> Option<Instant> {
-        let Phase::Installed { restarts: true, .. } = self.status.borrow().phase else { return None };
+        let Phase::Installed { restarts: true, .. } = self.phase() else { return None };
         Some(self.quiet_since? + self.settings.restart_after_quiet?)
     }
 
     fn running(&self) -> String {
         self.image.borrow().version.clone().unwrap_or_default()
+    }
+
+    fn installed(&self, version: String) -> Phase {
+        let restarts = restart_request().is_some();
+        Phase::Installed { version, restarts, by_itself: restarts && self.settings.restart_after_quiet.is_some() }
+    }
+
+    /// A copy: whoever held what is borrowed while the status changes would wait for itself.
+    fn phase(&self) -> Phase {
+        self.status.borrow().phase.clone()
     }
 
     fn set_phase(&self, phase: Phase) {

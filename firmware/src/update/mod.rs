@@ -100,6 +100,8 @@ pub enum Phase {
         version: String,
         /// Whether the daemon can restart the machine.
         restarts: bool,
+        /// Whether it does by itself once nobody has called for a while.
+        by_itself: bool,
     },
     /// The machine is about to restart.
     Restarting {

@@ -82,10 +82,12 @@ async fn take_bundle(State(shared): State<Shared>, headers: HeaderMap, body: Bod
         Err(failure) => {
             claim.keep();
             let message = failure.to_string();
-            let code = match failure {
-                Failure::TooLarge {} => StatusCode::PAYLOAD_TOO_LARGE,
-                Failure::NoSpace {} => StatusCode::INSUFFICIENT_STORAGE,
-                _ => StatusCode::BAD_REQUEST,
+            let code = if failure == (Failure::TooLarge {}) {
+                StatusCode::PAYLOAD_TOO_LARGE
+            } else if failure == (Failure::NoSpace {}) {
+                StatusCode::INSUFFICIENT_STORAGE
+            } else {
+                StatusCode::BAD_REQUEST
             };
             tracing::warn!(%failure, "an upload was not taken");
             updates.set_phase(Phase::failed(failure));

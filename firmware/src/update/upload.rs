@@ -101,10 +101,10 @@ fn write_all(mut file: File, mut waiting: mpsc::Receiver<Bytes>) -> std::io::Res
 }
 
 fn failure(error: &std::io::Error) -> Failure {
-    match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Failure::NoSpace {},
-        _ => Failure::Other { detail: format!("the upload can't be kept: {error}") },
+    if matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) {
+        return Failure::NoSpace {};
     }
+    Failure::Other { detail: format!("the upload can't be kept: {error}") }
 }
 
 /// A file that goes away unless it is kept.

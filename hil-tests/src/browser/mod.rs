@@ -4,10 +4,11 @@ mod driver;
 mod page;
 mod probe;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
@@ -77,6 +78,38 @@ impl Browser {
         Self::start_with(case, screen, microphone, vec![trust]).await
     }
 
+    /// Gives every browser of the case a certificate authority that it trusts, from a file in DER, as a person installs it.
+    ///
+    /// # Errors
+    /// When `certutil` is missing or refuses.
+    pub fn install_authority(case: &Case, certificate: &Path) -> Result<()> {
+        // Where Chromium looks, below the home that its driver gives it.
+        let store = case.folder().join(".pki/nssdb");
+        std::fs::create_dir_all(&store).context("making the browsers' certificate store")?;
+        let certutil = tools::certutil()?;
+        let run = |arguments: &[&str]| -> Result<()> {
+            let mut command = Command::new(&certutil);
+            command.arg("-d").arg(format!("sql:{}", store.display())).args(arguments);
+            let done = command.output().context("starting certutil")?;
+            ensure!(done.status.success(), "certutil failed: {}", String::from_utf8_lossy(&done.stderr));
+            Ok(())
+        };
+        run(&["-N", "--empty-password"])?;
+        run(&["-A", "-n", "doorway", "-t", "C,,", "-i", &certificate.to_string_lossy()])
+    }
+
+    /// Installs the authority of the station whose plain HTTP is at `origin`.
+    ///
+    /// # Errors
+    /// When the station does not give its certificate, or as [`Browser::install_authority`].
+    pub async fn install_authority_of(case: &Case, origin: &str) -> Result<()> {
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        let answer = http.get(format!("{origin}/ca.crt")).send().await.context("asking for the certificate")?;
+        let path = case.fresh("authority", ".crt");
+        std::fs::write(&path, answer.error_for_status()?.bytes().await?)?;
+        Self::install_authority(case, &path)
+    }
+
     async fn start_with(case: &Case, screen: Screen, microphone: Microphone, more: Vec<String>) -> Result<Self> {
         let tone = case.folder().join("microphone.wav");
         if !tone.exists() {
@@ -132,7 +165,7 @@ impl Browser {
     }
 }
 
-fn flags(profile: &std::path::Path, tone: &std::path::Path, screen: Screen, microphone: Microphone) -> Vec<String> {
+fn flags(profile: &Path, tone: &Path, screen: Screen, microphone: Microphone) -> Vec<String> {
     let mut flags: Vec<String> = [
         "--headless=new",
         // Tests run as root in containers; all they open is this machine's own page.

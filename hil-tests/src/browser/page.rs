@@ -1,7 +1,7 @@
 //! The page as a person has it before them, through the hooks that it offers.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -184,6 +184,16 @@ impl Page {
         field.clear().await.with_context(|| format!("clearing {selector}"))?;
         // U+E007 is WebDriver's Enter.
         field.send_keys(&format!("{text}\u{e007}")).await.with_context(|| format!("writing into {selector}"))
+    }
+
+    /// Chooses a file of this machine in a file field, which may be hidden behind a button.
+    ///
+    /// # Errors
+    /// When there is no such field.
+    pub async fn choose_file(&self, selector: &str, file: &Path) -> Result<()> {
+        let field = self.client.find(Locator::Css(selector)).await;
+        let field = field.with_context(|| format!("finding {selector}"))?;
+        field.send_keys(&file.to_string_lossy()).await.with_context(|| format!("choosing a file in {selector}"))
     }
 
     /// Holds the pointer down on an element for a time.

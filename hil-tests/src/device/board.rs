@@ -76,6 +76,12 @@ impl Board {
         &self.place.household
     }
 
+    /// Where it offers the authority of its certificate, over plain HTTP; `None` where it serves no HTTPS.
+    pub fn authority(&self) -> Option<String> {
+        let host = self.place.origin.strip_prefix("https://")?;
+        Some(format!("http://{}", host.split_once(':').map_or(host, |(host, _)| host)))
+    }
+
     /// Moves a button's contact: closed or open, and for how long.
     ///
     /// # Errors

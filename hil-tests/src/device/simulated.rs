@@ -26,6 +26,7 @@ pub struct Simulated {
     config_path: PathBuf,
     log: PathBuf,
     clock: Option<SkewedClock>,
+    environment: Vec<(String, String)>,
     recording: PathBuf,
     page: String,
     local: String,
@@ -41,7 +42,15 @@ impl Simulated {
     /// # Errors
     /// When it does not become ready.
     pub async fn start(case: &Case, config: Config) -> Result<Self> {
-        Self::start_by(None, case, config).await
+        Self::start_by(None, Vec::new(), case, config).await
+    }
+
+    /// As [`Simulated::start`], with further variables in its environment.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn start_in(environment: Vec<(String, String)>, case: &Case, config: Config) -> Result<Self> {
+        Self::start_by(None, environment, case, config).await
     }
 
     /// As [`Simulated::start`], with a clock that [`Simulated::skew_clock`] can change.
@@ -49,10 +58,15 @@ impl Simulated {
     /// # Errors
     /// When it does not become ready, or libfaketime is missing.
     pub async fn start_with_own_clock(case: &Case, config: Config) -> Result<Self> {
-        Self::start_by(Some(SkewedClock::new(&case.fresh("clock", ".rc"))?), case, config).await
+        Self::start_by(Some(SkewedClock::new(&case.fresh("clock", ".rc"))?), Vec::new(), case, config).await
     }
 
-    async fn start_by(clock: Option<SkewedClock>, case: &Case, config: Config) -> Result<Self> {
+    async fn start_by(
+        clock: Option<SkewedClock>,
+        environment: Vec<(String, String)>,
+        case: &Case,
+        config: Config,
+    ) -> Result<Self> {
         let local = format!("127.0.0.1:{}", free_port()?);
         let recording = match config.text("sound.record") {
             Some(chosen) => PathBuf::from(chosen),
@@ -65,17 +79,21 @@ impl Simulated {
             None => {
                 let listen = format!("127.0.0.1:{}", free_port()?);
                 config = config.with("companion.listen", listen.as_str());
-                format!("http://{listen}/")
+                // By the name that a certificate of the station's own has.
+                match config.text("companion.tls") {
+                    None | Some("off") => format!("http://{listen}/"),
+                    Some(_) => format!("https://{}/", listen.replace("127.0.0.1", "localhost")),
+                }
             }
         };
         let config_path = case.fresh("doorwayd", ".toml");
         config.write(&config_path)?;
         let log = config_path.with_extension("log");
         let http = local_http()?;
-        let process = spawn(&config_path, &log, clock.as_ref())?;
+        let process = spawn(&config_path, &log, clock.as_ref(), &environment)?;
         let baseline = leaks::Held::default();
         let local = format!("http://{local}");
-        let mut device = Self { process, config_path, log, clock, recording, page, local, http, baseline };
+        let mut device = Self { process, config_path, log, clock, environment, recording, page, local, http, baseline };
         device.wait_until_ready().await?;
         device.baseline = leaks::Held::by(&device.status().await?)?;
         Ok(device)
@@ -89,14 +107,14 @@ impl Simulated {
     pub fn run_to_its_end(case: &Case, config: &Config) -> Result<(Option<i32>, String)> {
         let config_path = case.fresh("doorwayd", ".toml");
         config.write(&config_path)?;
-        let mut process = spawn(&config_path, &config_path.with_extension("log"), None)?;
+        let mut process = spawn(&config_path, &config_path.with_extension("log"), None, &[])?;
         let status = process.wait(START)?;
         Ok((status.code(), process.log()))
     }
 
     /// The address of the WebSocket.
     pub fn socket(&self) -> String {
-        format!("{}ws", self.page.replace("http://", "ws://"))
+        format!("{}ws", self.page.replacen("http", "ws", 1))
     }
 
     /// Where its page and its local endpoint are.
@@ -159,13 +177,26 @@ impl Simulated {
         os::signal(self.pid(), libc::SIGSTOP).context("freezing the daemon")
     }
 
+    /// Changes its environment for the next start.
+    pub fn set_environment(&mut self, environment: Vec<(String, String)>) {
+        self.environment = environment;
+    }
+
+    /// What its local endpoint answers to `GET /status`, whole.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn whole_status(&self) -> Result<serde_json::Value> {
+        Ok(self.http.get(format!("{}/status", self.local)).send().await?.error_for_status()?.json().await?)
+    }
+
     /// Starts it again with the same configuration and ports.
     ///
     /// # Errors
     /// When it does not become ready.
     pub async fn start_again(&mut self) -> Result<()> {
         self.process.kill()?;
-        self.process = spawn(&self.config_path, &self.log, self.clock.as_ref())?;
+        self.process = spawn(&self.config_path, &self.log, self.clock.as_ref(), &self.environment)?;
         self.wait_until_ready().await?;
         self.baseline = leaks::Held::by(&self.status().await?)?;
         Ok(())
@@ -259,9 +290,11 @@ impl SkewedClock {
     }
 }
 
-fn spawn(config: &Path, log: &Path, clock: Option<&SkewedClock>) -> Result<Process> {
+fn spawn(config: &Path, log: &Path, clock: Option<&SkewedClock>, environment: &[(String, String)]) -> Result<Process> {
     let mut command = Command::new(tools::doorwayd()?);
     command.arg("run").arg("--config").arg(config).envs(environment_of_the_unit());
+    command.env("STATE_DIRECTORY", config.with_extension("state"));
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
     if let Some(clock) = clock {
         clock.give_to(&mut command);
     }

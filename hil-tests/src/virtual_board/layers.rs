@@ -53,8 +53,10 @@ impl VirtualBoard {
             clock: Some(Box::new(SystemClock::new(jig))),
             card: self.image.flashed().is_ok().then(|| Box::new(self.clone()) as Box<dyn Card>),
         };
+        // A device image comes with HTTPS.
+        let scheme = if self.image.flashed().is_ok() { "https" } else { "http" };
         let place = Place {
-            origin: format!("http://{}:8080", lab::BOARD),
+            origin: format!("{scheme}://{}:8080", lab::BOARD),
             secret: SECRET.to_owned(),
             local_port: 9480,
             household: lab::HERE.to_owned(),

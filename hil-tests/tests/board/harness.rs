@@ -91,6 +91,9 @@ pub(crate) fn with_a_household(ready: &Ready, body: impl AsyncFnOnce(Scene<Board
 
 /// The device with a page that is open.
 pub(crate) async fn with_page(case: &Case, board: Board) -> Result<Scene<Board>> {
+    if let Some(authority) = board.authority() {
+        Browser::install_authority_of(case, &authority).await?;
+    }
     let browser = Browser::start_trusting(case, board.origin(), Screen::Phone, Microphone::Granted).await?;
     let page = browser.open_online(&board.page()).await?;
     Scene::with(board, browser, page).await

@@ -42,7 +42,7 @@ pub(crate) const CASES: &[BoardCase] = &[
             board.layers.power()?.cut().await?;
             let card = board.layers.card()?;
             let told = card.read("doorway-error.txt").await?.context("nothing on the card says what is wrong")?;
-            ensure!(told.contains("hold") && told.contains("line 2"), "{told}");
+            ensure!(told.contains("hold") && told.contains("doorway.toml:2:"), "{told}");
             Ok(())
         });
     }),

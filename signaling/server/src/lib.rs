@@ -9,6 +9,7 @@
 //! - `/healthz`: `ok`
 //! - `/claim`: how a station that nobody has set up gets its secret; only with [`Settings::claim`]
 //! - `/certificate`, `/ca.crt`: the certificate to install, and how; only with [`Settings::tls`]
+//! - what [`Companion::merge`] and [`Companion::merge_private`] add; the latter for the household alone
 //! - everything else: the page, embedded into the binary
 //!
 //! Metrics are recorded with the `metrics` facade: install a recorder before [`Companion::bind`].

@@ -183,3 +183,17 @@ async fn with_a_secret_in_its_settings_there_is_nothing_to_claim() {
     assert_eq!(says(&house, &client, client_hello("a")).await["code"], "secret");
     house.end().await;
 }
+
+#[test]
+fn of_the_corpus_the_valid_claims_are_read_and_no_others() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/claim");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let read = Household::parse(&std::fs::read(&path).unwrap());
+        assert_eq!(read.is_some(), name.starts_with("valid-"), "{name}");
+        seen += 1;
+    }
+    assert!(seen > 10);
+}

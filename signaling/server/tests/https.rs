@@ -13,6 +13,7 @@ use support::https::{exchange, house, secured};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+use tokio::time::{Duration, Instant, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 const AUTHORITY: &[u8] = b"not looked into";
@@ -98,10 +99,12 @@ async fn a_handshake_that_never_ends_is_cut_off() {
         tokio::task::yield_now().await;
     }
     tokio::time::pause();
+    let before = Instant::now();
     let mut rest = Vec::new();
     for stream in [&mut silent, &mut slow] {
         let _closed_or_reset = stream.read_to_end(&mut rest).await;
     }
+    assert!(before.elapsed() < Duration::from_secs(12), "{:?}", before.elapsed());
     tokio::time::resume();
     assert!(rest.is_empty(), "{rest:?}");
     assert_eq!(client.get(&house, "/healthz").await.body, "ok\n");
@@ -145,7 +148,8 @@ async fn handshakes_that_hang_leave_room_for_those_of_others() {
     }
     let mut too_many = TcpStream::connect(house.address).await.unwrap();
     let mut rest = Vec::new();
-    let _closed_or_reset = too_many.read_to_end(&mut rest).await;
+    // At once, not only when its own time is up.
+    let _closed_or_reset = timeout(Duration::from_secs(5), too_many.read_to_end(&mut rest)).await.unwrap();
     assert!(rest.is_empty(), "{rest:?}");
     hanging.pop();
     while house.handle.status().sockets == 64 {
@@ -163,7 +167,8 @@ async fn the_companion_closes_while_a_handshake_hangs() {
     while house.handle.status().sockets == 0 {
         tokio::task::yield_now().await;
     }
-    house.end().await;
+    // Nothing waits for it: neither its own deadline nor that of closing.
+    timeout(Duration::from_millis(1500), house.end()).await.unwrap();
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ import { Ringtone } from './ringtone.js';
 import { text } from './strings.js';
 import { Switchboard } from './switchboard.js';
 import { ClaimView } from './view/claim.js';
+import { Updates } from './update.js';
+import { AboutView } from './view/about.js';
 import { announce, byId, translate } from './view/dom.js';
 import { endedLines, isWorthAWord, renderEnded } from './view/ended.js';
 import { healthLines } from './view/health.js';
@@ -20,7 +22,7 @@ import { callLines } from './view/trouble.js';
 
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {import('./view/ended.js').Ending} Ending */
-/** @typedef {'home'|'ringing'|'in-call'|'watching'|'ended'} View */
+/** @typedef {'home'|'about'|'ringing'|'in-call'|'watching'|'ended'} View */
 
 /** How long the page tells what became of a call before it goes home by itself. */
 const ENDED_MS = 4_000;
@@ -44,6 +46,8 @@ let pressedAgain = null;
 let pressedAgainTimer = 0;
 /** @type {View} */
 let shown = 'home';
+/** Whether a person looks at what runs at the station; a call goes before it. */
+let aboutOpen = false;
 /** @type {HTMLElement|null} what had the focus before a call took it */
 let focusBefore = null;
 
@@ -84,6 +88,7 @@ const home = new HomeView({
   },
   enter: (secret) => {
     secretTried = true;
+    identity.secret = secret;
     keepSecret(secret);
     companion.retryWith(secret);
   },
@@ -96,6 +101,9 @@ const claiming = new ClaimView({
   },
   tryAgain: () => companion.retryWith(identity.secret),
 });
+
+const updates = new Updates(() => identity.secret, schedule);
+const about = new AboutView(updates, () => openAbout(false));
 
 const stage = new StageView({
   answer: () => {
@@ -118,6 +126,7 @@ const stage = new StageView({
   changed: schedule,
 });
 
+byId('open-about', HTMLButtonElement).addEventListener('click', () => openAbout(true));
 byId('ended-home', HTMLButtonElement).addEventListener('click', () => leaveEnding());
 addEventListener('pagehide', () => switchboard.leave());
 addEventListener('pageshow', (event) => {
@@ -191,6 +200,7 @@ function render() {
   attention.keepLit(front !== null);
   monitor.follow(front?.peer?.connection ?? null);
 
+  updates.follow(view === 'about');
   const changed = view !== shown;
   if (changed) switchTo(view);
   /** @type {import('./view/home.js').HomeModel} */
@@ -202,6 +212,8 @@ function render() {
   if (view === 'home') {
     home.render(model);
     notice.show(homeLines(model), 'home');
+  } else if (view === 'about') {
+    about.render();
   } else if (view === 'ended') {
     if (ending !== null) {
       renderEnded(ending);
@@ -248,7 +260,7 @@ function viewOf(front) {
     case 'requested':
     case 'watching': return 'watching';
     case 'over':
-    case undefined: return ending === null ? 'home' : 'ended';
+    case undefined: return ending !== null ? 'ended' : aboutOpen ? 'about' : 'home';
   }
 }
 
@@ -259,7 +271,8 @@ function switchTo(view) {
   shown = view;
   document.body.dataset.view = view;
   byId('home', HTMLElement).hidden = view !== 'home';
-  byId('stage', HTMLElement).hidden = view === 'home' || view === 'ended';
+  byId('about', HTMLElement).hidden = view !== 'about';
+  byId('stage', HTMLElement).hidden = view === 'home' || view === 'about' || view === 'ended';
   byId('ended', HTMLElement).hidden = view !== 'ended';
 }
 
@@ -273,6 +286,9 @@ function moveFocus(view) {
     case 'home':
       (focusBefore?.isConnected === true ? focusBefore : byId('headline', HTMLElement)).focus();
       focusBefore = null;
+      return;
+    case 'about':
+      byId('about-title', HTMLElement).focus();
       return;
     case 'ended':
       byId('ended-home', HTMLElement).focus();
@@ -323,6 +339,13 @@ function handlePressedAgain(session) {
     pressedAgain = null;
     schedule();
   }, AGAIN_MS);
+  schedule();
+}
+
+/** @param {boolean} open */
+function openAbout(open) {
+  aboutOpen = open;
+  scrollTo(0, 0);
   schedule();
 }
 
