@@ -33,5 +33,3 @@ do_install () {
 }
 
 FILES:${PN} += "${nonarch_libdir}/sysusers.d ${nonarch_libdir}/udev"
-# The encoder is chosen when the first picture is wanted, out of what is there.
-RRECOMMENDS:${PN} = "packagegroup-doorway-media"
