@@ -25,7 +25,7 @@ LEFT_OUT = " ".join((
     "/meta-networking/recipes-",
     "/meta-python/recipes-",
     "/meta-oe/dynamic-layers/",
-    "/meta-oe/recipes-(?!(devtools/nlohmann-json|multimedia/v4l2apps|support/(htop|libgpiod|nano))/)",
+    "/meta-oe/recipes-(?!(devtools/nlohmann-json|multimedia/v4l2apps|support/(htop|libgpiod|nano)|test/(catch2|shunit2))/)",
     "/meta-multimedia/recipes-(?!multimedia/(libcamera|openh264)/)",
     "/meta-raspberrypi/dynamic-layers/(?!multimedia-layer/recipes-multimedia/(libcamera|libpisp)/)",
 ))

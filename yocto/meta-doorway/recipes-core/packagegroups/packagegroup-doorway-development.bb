@@ -2,7 +2,9 @@ SUMMARY = "A shell on a Doorway device, and tools to look around"
 DESCRIPTION = "Apart from the station's own packages, so that nothing of it is even built for an image of production."
 SECTION = "base"
 
-inherit packagegroup
+inherit features_check packagegroup
+
+REQUIRED_DISTRO_FEATURES = "rauc systemd"
 
 RDEPENDS:${PN} = "alsa-utils-aplay \
                   doorway-development \

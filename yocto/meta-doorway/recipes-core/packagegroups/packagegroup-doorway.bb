@@ -6,7 +6,10 @@ SECTION = "base"
 
 PACKAGE_ARCH = "${MACHINE_ARCH}"
 
-inherit packagegroup
+inherit features_check packagegroup
+
+# Nor are its encoders accepted by another distribution.
+REQUIRED_DISTRO_FEATURES = "rauc systemd"
 
 PACKAGES = "${PN} ${PN}-media ${PN}-system"
 

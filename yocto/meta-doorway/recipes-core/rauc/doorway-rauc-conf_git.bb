@@ -10,7 +10,10 @@ SRC_URI = "file://system.conf.in"
 
 S = "${UNPACKDIR}"
 
-inherit doorway_keys doorway_version
+inherit doorway_keys doorway_version features_check
+
+# In another distribution it would stand beside rauc's own.
+REQUIRED_DISTRO_FEATURES = "rauc"
 
 # nooelint: oelint.vars.bbvars.FILESPATH - the file is not beside this recipe, and nowhere else either
 FILESPATH = "${DOORWAY_SOURCE}/yocto/device/rauc"

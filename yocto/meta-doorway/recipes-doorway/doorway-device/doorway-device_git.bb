@@ -12,7 +12,9 @@ SRC_URI = "file://machines/${MACHINE}.toml \
 
 S = "${UNPACKDIR}"
 
-inherit doorway_version
+inherit doorway_version features_check
+
+REQUIRED_DISTRO_FEATURES = "rauc systemd"
 
 # nooelint: oelint.vars.bbvars.FILESPATH - the files are not beside this recipe, and nowhere else either
 FILESPATH = "${DOORWAY_SOURCE}/yocto/device"
