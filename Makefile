@@ -1,9 +1,11 @@
 # make run       a station on this machine with a simulated board, a test picture and a test tone
 # make test      everything that has to hold: formats, lints, unit tests, the page, a real browser against a station
-# make hil       every case on the virtual board: a real kernel in QEMU; prints where the report is. CASE=relay: some of them;
-#                DEVICE=devices/simulated.toml: another device of hil-tests/devices
+# make hil       every case on the virtual board, a real kernel in QEMU, and those of a flashed card on the device image; prints
+#                where the reports are. CASE=relay: some of them; DEVICE=devices/simulated.toml: another device of hil-tests/devices
 #                HIL_CALLS=1000: more calls in a row than 200
 # make bench     the same cases by the code of a bench, on a virtual board that stands on one: see hil-tests/BENCH.md
+# make image     a device image from Debian's packages: MACHINE=raspberrypi4-64 or another of yocto/debian/machines; KEYS=FOLDER:
+#                for production, see yocto/README.md. Takes root, and some minutes once the daemon is built
 # make figures   measures a release build and writes firmware/docs/figures.jsonl
 
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/doorway
@@ -15,7 +17,7 @@ export PATH := $(CACHE)/tools/bin:$(CACHE)/node/node_modules/.bin:$(PATH)
 # The black-box cases, a file a topic.
 CASES := harness ring talk door hang_up lifecycle companion hostile camera machine daemon self_test update reconnect first_boot
 
-.PHONY: run test check-rust check-deps check-page unit simulated board hil bench figures install-run install-test
+.PHONY: run test check-rust check-deps check-page check-yocto unit simulated board hil hil-card bench image figures install-run install-test
 
 run: install-run
 	@echo "run: building (the first time takes some minutes)"
@@ -26,7 +28,7 @@ run: install-run
 	@echo
 	$(CARGO_TARGET_DIR)/release/doorwayd run --config firmware/simulated.toml
 
-test: install-test check-rust check-deps check-page unit simulated board
+test: install-test check-rust check-deps check-page check-yocto unit simulated board
 	@echo "test: all good"
 
 install-run:
@@ -47,6 +49,10 @@ check-deps:
 check-page:
 	cd signaling/web && npm ci --no-audit --no-fund --silent && npm run --silent check && npm run --silent lint && npm test --silent
 
+# What the package registries are enough for; what takes the layers is yocto/check-layers.
+check-yocto:
+	yocto/check
+
 # One selection of packages for every build: with another one cargo unifies features anew and compiles the world again.
 unit:
 	cargo test --workspace --locked
@@ -64,9 +70,22 @@ board:
 	cargo build $(HIL)
 	HIL_QUICK=1 cargo test $(HIL) --test board
 
+# The virtual board's cases, then those that take a card.
 hil: install-test
 	cargo build $(HIL)
-	$(if $(DEVICE),HIL_DEVICE=$(DEVICE)) cargo test $(HIL) --test board -- $(CASE)
+ifdef DEVICE
+	HIL_DEVICE=$(DEVICE) cargo test $(HIL) --test board -- $(CASE)
+else
+	cargo test $(HIL) --test board -- $(CASE)
+	$(MAKE) hil-card
+endif
+
+hil-card:
+	HIL_TOPICS=provision,update HIL_DEVICE=devices/flashed-qemuarm64.toml cargo test $(HIL) --test board -- $(CASE)
+
+MACHINE ?= raspberrypi4-64
+image: install-run
+	yocto/debian/build $(MACHINE) $(if $(KEYS),--keys $(KEYS)) $(if $(QUICK),--quick)
 
 bench: install-test
 	cargo build $(HIL)

@@ -158,7 +158,7 @@ def of_daemon(v, machine):
     v.contains("USERADD_PARAM:doorwayd", "--uid 810", "video", "audio", "gpio")
     v.contains("GROUPADD_PARAM:doorwayd", "--gid 820")
     v.has("DEPENDS", "alsa-lib", "clang-native", "cmake-native", "gstreamer1.0-plugins-base", "rust-native", "cargo-native")
-    v.equals("SYSTEMD_SERVICE:doorwayd", "doorwayd.service")
+    v.equals("SYSTEMD_SERVICE:doorwayd", "doorwayd.service doorway-restart.path doorway-restore.service")
     v.equals("PV", doorway.version.of_checkout(SOURCES))
     v._note(bool(v._value("DOORWAY_COMMIT")), "DOORWAY_COMMIT", None, "is empty")
 

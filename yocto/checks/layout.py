@@ -2,7 +2,7 @@
 
 import re
 
-from .common import DEVICE, LAYER, Failed, read, require
+from .common import DEVICE, LAYER, SOURCES, Failed, read, require
 
 ROOT = DEVICE / "root"
 MIB = 2048  # sectors
@@ -160,10 +160,11 @@ def _preset():
     where = "yocto/device/root/usr/lib/systemd/system-preset/50-doorway.preset"
     lines = [line for line in read(ROOT / "usr/lib/systemd/system-preset/50-doorway.preset").splitlines() if line and not line.startswith("#")]
     require(lines[-1] == "disable *", f"{where} does not end in 'disable *': what packages enable would start too")
-    units = {path.name for path in (ROOT / "usr/lib/systemd/system").iterdir()} | {"doorwayd.service"}
+    units = {path.name for path in (ROOT / "usr/lib/systemd/system").iterdir()}
+    units |= {path.name for path in (SOURCES / "firmware/systemd").glob("*.*")}
     for line in lines[:-1]:
         action, unit = line.split()
         if action == "enable" and unit.startswith(("doorway", "boot-")):
-            require(unit in units, f"{where} enables {unit}, which is not in yocto/device/root")
+            require(unit in units, f"{where} enables {unit}, which is neither in yocto/device/root nor in firmware/systemd")
         if "getty" in unit or "ssh" in unit:
             raise Failed(f"{where} has a line for {unit}: nobody logs in to a device")

@@ -280,7 +280,7 @@ mod tests {
                 "{name} in {reasons:?}"
             );
         }
-        assert_eq!(reasons.len(), 10);
+        assert_eq!(reasons.len(), 11);
     }
 
     #[test]

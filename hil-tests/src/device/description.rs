@@ -116,12 +116,8 @@ impl Description {
         match &self.kind {
             Kind::Simulated => SimulatedBoard::lacks(ability).map(str::to_owned),
             Kind::Virtual(_) => (ability == Ability::Card).then(|| "QEMU puts its kernel into its memory".to_owned()),
-            Kind::Flashed => match ability {
-                Ability::SoundCard | Ability::SoundCardPlug => {
-                    Some("its image has no programs that play and record".to_owned())
-                }
-                _ => None,
-            },
+            Kind::Flashed => matches!(ability, Ability::SoundCard | Ability::SoundCardPlug)
+                .then(|| "its image has no programs that play and record".to_owned()),
             Kind::Bench(bench) => bench.lacks(ability).map(str::to_owned),
         }
     }

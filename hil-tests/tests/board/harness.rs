@@ -28,6 +28,8 @@ pub(crate) const PULSE_SLACK: Duration = Duration::from_millis(250);
 const DEVICE: &str = "HIL_DEVICE";
 /// The device when none is named.
 const USUAL_DEVICE: &str = "devices/virtual-amd64.toml";
+/// Only the topics that it names run when it is set, with commas between them.
+const TOPICS: &str = "HIL_TOPICS";
 /// Only cases of [`Pace::Quick`] run when it is set.
 const QUICK: &str = "HIL_QUICK";
 
@@ -141,8 +143,10 @@ fn try_to_run(topics: &'static [(&'static str, &'static [BoardCase])]) -> Result
         eprintln!("board: every case is ignored: {reason}");
     }
     let quick = std::env::var_os(QUICK).is_some();
+    let wanted = std::env::var(TOPICS).ok();
+    let is_wanted = |topic: &str| wanted.as_ref().is_none_or(|wanted| wanted.split(',').any(|name| name == topic));
     let mut trials = Vec::new();
-    for (topic, cases) in topics {
+    for (topic, cases) in topics.iter().filter(|(topic, _)| is_wanted(topic)) {
         for (name, pace, needs, body) in *cases {
             let left_out =
                 || (quick && *pace == Pace::Slow).then(|| "it takes a minute or more: `make hil` runs it".into());

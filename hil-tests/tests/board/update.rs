@@ -49,7 +49,7 @@ pub(crate) const CASES: &[BoardCase] = &[
     ("an_update_whose_daemon_ends_is_undone_by_the_board_itself", Pace::Slow, &[Ability::Card], |ready| {
         on_a_device(ready, INSTALLED + STARTS * 2 + CASE, async |case, mut board| {
             install(&board, "dead").await?;
-            board.inside().sh("systemctl reboot").await?;
+            restart(&board).await?;
             comes_back(&mut board).await?;
             let undone = board.inside().sh("cat /data/doorway/undone").await?;
             ensure!(undone.starts_with(NEWER), "{undone}");
@@ -60,7 +60,7 @@ pub(crate) const CASES: &[BoardCase] = &[
         on_a_device(ready, INSTALLED + STARTS * 2 + CASE, async |case, mut board| {
             install(&board, "unbootable").await?;
             let before = boot(&board).await?;
-            board.inside().sh("systemctl reboot").await?;
+            restart(&board).await?;
             has_started_again(&board, &before).await?;
             comes_back(&mut board).await?;
             let undone = board.inside().sh("cat /data/doorway/undone").await?;
@@ -214,7 +214,7 @@ async fn running(board: &Board) -> Result<String> {
 
 async fn restarts_into(board: &mut Board, version: &str, slot: &str) -> Result<()> {
     let before = boot(board).await?;
-    board.inside().sh("systemctl reboot").await?;
+    restart(board).await?;
     has_started_again(board, &before).await?;
     is_running(board, version, slot).await?;
     board.begin_after_a_start(STARTS).await
@@ -234,6 +234,11 @@ async fn comes_back(board: &mut Board) -> Result<()> {
         Ok(Look::when(found.trim() == "told", (), found))
     })
     .await
+}
+
+/// Restarts the board, once it has said that it will.
+async fn restart(board: &Board) -> Result<()> {
+    board.inside().sh("(sleep 0.5; systemctl reboot) >/dev/null 2>&1 &").await.map(drop)
 }
 
 async fn has_started_again(board: &Board, before: &str) -> Result<()> {

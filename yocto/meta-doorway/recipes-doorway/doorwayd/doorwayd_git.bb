@@ -21,15 +21,16 @@ GROUPADD_PARAM:${PN} = "--system gpio; --system doorway"
 USERADD_PARAM:${PN} = "--system --home-dir ${localstatedir}/lib/doorway --no-create-home --shell ${base_sbindir}/nologin \
                        --gid doorway --groups video,audio,gpio doorway"
 
-SYSTEMD_SERVICE:${PN} = "doorwayd.service"
+SYSTEMD_SERVICE:${PN} = "doorwayd.service doorway-restart.path doorway-restore.service"
 
 do_install () {
     install -D -m 0755 ${B}/target/${CARGO_TARGET_SUBDIR}/doorwayd ${D}${bindir}/doorwayd
-    install -D -m 0644 ${S}/firmware/systemd/doorwayd.service ${D}${systemd_system_unitdir}/doorwayd.service
+    install -d ${D}${systemd_system_unitdir}
+    install -m 0644 ${S}/firmware/systemd/doorway*.service ${S}/firmware/systemd/doorway*.path ${D}${systemd_system_unitdir}/
     install -D -m 0644 ${S}/firmware/systemd/doorway.sysusers ${D}${nonarch_libdir}/sysusers.d/doorway.conf
     install -D -m 0644 ${S}/firmware/systemd/60-doorway.rules ${D}${nonarch_libdir}/udev/rules.d/60-doorway.rules
     # Every key with its default. What the machine is told is in doorway-device.
     install -D -m 0644 ${S}/firmware/doorway.toml ${D}${docdir}/doorwayd/doorway.toml
 }
 
-FILES:${PN} += "${nonarch_libdir}/sysusers.d ${nonarch_libdir}/udev"
+FILES:${PN} += "${systemd_system_unitdir} ${nonarch_libdir}/sysusers.d ${nonarch_libdir}/udev"
