@@ -5,7 +5,9 @@ LICENSE = "MIT"
 
 PV = "${DOORWAY_VERSION}"
 
-inherit bundle doorway_keys doorway_version
+inherit bundle doorway_keys doorway_version features_check
+
+REQUIRED_DISTRO_FEATURES = "rauc systemd"
 
 # With DOORWAY_BUNDLE_IMAGE = "doorway-image-dev" and keys for development it is a bundle for a developer's board.
 DOORWAY_BUNDLE_IMAGE ?= "doorway-image"
