@@ -34,5 +34,3 @@ do_install () {
 }
 
 FILES:${PN} += "${systemd_system_unitdir} ${nonarch_libdir}/sysusers.d ${nonarch_libdir}/udev"
-# The encoder is chosen when the first picture is wanted, out of what is there.
-RRECOMMENDS:${PN} = "packagegroup-doorway-media"
