@@ -1,8 +1,7 @@
 # The virtual board's disk is virtio, and it has the script too.
 DEPENDS:append:doorway:qemuarm64 = " u-boot-default-script"
 
-# nooelint: oelint.vars.noncoreoverride - a search path alone changes nothing
-FILESEXTRAPATHS:prepend := "${THISDIR}/files:"
+FILESEXTRAPATHS:prepend:doorway := "${THISDIR}/files:"
 
 SRC_URI:append:doorway = " file://doorway.cfg"
 SRC_URI:append:doorway:qemuarm64 = " file://doorway-virtio.cfg"
