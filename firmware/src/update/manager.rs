@@ -227,8 +227,9 @@ impl Manager {
 
     fn tested(&mut self, report: &crate::self_test::Report) {
         let (Some(record), Some(state)) = (&mut self.record, &self.state) else { return };
-        if report.passed {
-            tracing::info!(version = %record.to, "the new version passed its self-test");
+        // The image accepts a version too that fails where the one before it failed already.
+        if report.passed || self.image.borrow().is_accepted() {
+            tracing::info!(version = %record.to, "the new version is accepted");
             Record::remove(state);
             self.record = None;
             self.status.send_modify(|status| status.on_trial = false);

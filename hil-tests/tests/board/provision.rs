@@ -19,7 +19,9 @@ pub(crate) const CASES: &[BoardCase] = &[
             board.begin_after_a_start(STARTS).await?;
             tell_how_it_started(&board).await?;
             ensure!(board.inside().sh("hostname").await?.trim() == "side-door", "it has not taken its name");
-            mdns::resolve("side-door.local", board.household(), SOON).await.context("its name in the network")?;
+            let address =
+                mdns::resolve("side-door.local", board.household(), SOON).await.context("its name in the network")?;
+            ensure!(board.origin().contains(&format!("//{address}:")), "its name is at {address}");
             owns_its_keys(&board).await?;
             let scene = with_page(case, board).await?;
             rings_again(&scene).await?;

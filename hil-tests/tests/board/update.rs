@@ -98,9 +98,15 @@ pub(crate) const CASES: &[BoardCase] = &[
                 let mut changed = 0;
                 for number in 0..CUTS {
                     let version = running(&board).await?;
-                    let after = moment(number, takes + RESTART);
                     let before = boot(&board).await?;
                     begin_install_and_restart(&board, "newer").await?;
+                    // Most of them while the slot is written, the others while the board goes over to it.
+                    let after = if number < WRITING {
+                        moment(number, WRITING, takes)
+                    } else {
+                        goes_over(&board, &version).await?;
+                        moment(number - WRITING, CUTS - WRITING, RESTART)
+                    };
                     tokio::time::sleep(after).await;
                     let power = board.layers.power()?;
                     power.cut().await?;
@@ -121,6 +127,7 @@ pub(crate) const CASES: &[BoardCase] = &[
                     })
                     .await?;
                 }
+                ensure!(changed > 0, "no cut came after the change of slots");
                 figure("undisturbed installation", takes.as_secs_f64(), "s");
                 figure("power cuts", f64::from(CUTS), "");
                 figure("of them after the change of slots", f64::from(changed), "");
@@ -136,15 +143,27 @@ const INSTALLED: Duration = Duration::from_secs(300);
 const CONFIRMED: Duration = Duration::from_secs(240);
 /// How often the power is cut.
 const CUTS: u32 = 10;
-/// How long after an installation the power may be cut too: the board goes down and comes up.
+/// How many of them while the slot is written.
+const WRITING: u32 = 6;
+/// How long after an installation the power is cut too: the board goes down and comes up.
 const RESTART: Duration = Duration::from_secs(30);
 /// What makes a board this household's.
 const KEPT: &str = "cat /etc/machine-id /etc/hostname /etc/doorway/doorway.toml; sha256sum /var/lib/doorway/identity/*";
 
-/// Moments that are spread over a period, each at random in its tenth.
-fn moment(number: u32, period: Duration) -> Duration {
+/// Moments that are spread over a period, each at random in its part of it.
+fn moment(number: u32, of: u32, period: Duration) -> Duration {
     let random = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().subsec_micros() % 1000;
-    period / CUTS * number + period / CUTS * random / 1000
+    period / of * number + period / of * random / 1000
+}
+
+/// Waits until the other slot is the one to start next.
+async fn goes_over(board: &Board, version: &str) -> Result<()> {
+    let next = if version.ends_with('A') { "BOOT_ORDER=B A" } else { "BOOT_ORDER=A B" };
+    until("the other slot is next", INSTALLED, async || {
+        let counters = board.inside().sh("fw_printenv").await?;
+        Ok(Look::when(counters.contains(next), (), counters))
+    })
+    .await
 }
 
 async fn serve(board: &Board, name: &str) -> Result<(FileServer, String)> {

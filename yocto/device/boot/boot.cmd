@@ -34,7 +34,7 @@ for slot in ${BOOT_ORDER}; do
     ${devtype} write ${ramdisk_addr_r} ${counters_sector} 1
     echo "slot ${slot}, ${left} more attempts"
     part uuid ${devtype} ${devnum}:${partition} root
-    setenv bootargs "root=PARTUUID=${root} ro rootwait rauc.slot=${slot} init=/usr/lib/doorway/preinit panic=5 @ARGUMENTS@"
+    setenv bootargs "root=PARTUUID=${root} ro rootwait=30 rauc.slot=${slot} init=/usr/lib/doorway/preinit panic=5 @ARGUMENTS@"
     setenv initrd -
     if load ${devtype} ${devnum}:${partition} ${kernel_addr_r} /boot/Image; then
       if load ${devtype} ${devnum}:${partition} ${ramdisk_addr_r} /boot/initrd; then
@@ -46,10 +46,11 @@ for slot in ${BOOT_ORDER}; do
   fi
 done
 
-# Neither slot has attempts left. Giving up would help nobody: both get theirs anew.
-setenv BOOT_ORDER "A B"
-setenv BOOT_A_LEFT 3
-setenv BOOT_B_LEFT 3
+# No slot has attempts left. Giving up would help nobody: all get theirs anew, but for one that is out of the order, as an
+# update is being written to it.
+for slot in ${BOOT_ORDER}; do
+  setenv BOOT_${slot}_LEFT 3
+done
 env export -c -s ${counters_size} ${ramdisk_addr_r} BOOT_ORDER BOOT_A_LEFT BOOT_B_LEFT
 ${devtype} write ${ramdisk_addr_r} ${counters_sector} 1
 reset
