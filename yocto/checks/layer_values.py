@@ -314,7 +314,7 @@ def main(machine, keys):
             wrong += values.wrong
             count += values.count
     for line in wrong:
-        print(f"ERROR: {line}")
+        print(f"WRONG: {line}")
     print(f"{count} values of {len(found)} recipes" if not wrong else f"{len(wrong)} values are wrong")
     return 1 if wrong else 0
 

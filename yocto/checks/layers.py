@@ -162,7 +162,8 @@ def run(name, command, machine, **variables):
     with open(log, "w", encoding="utf-8") as file:
         code = subprocess.run(command, cwd=BUILD, env={**environment(machine), **variables}, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL).returncode
     text = log.read_text(encoding="utf-8", errors="replace")
-    errors = re.findall(r"^ERROR: .*$|^AssertionError.*$", text, re.MULTILINE)
+    # What a check found, before what bitbake said while it was tried.
+    errors = re.findall(r"^WRONG: .*$", text, re.MULTILINE) or re.findall(r"^ERROR: .*$|^AssertionError.*$", text, re.MULTILINE)
     require(code == 0, f"`{' '.join(command)}` ends with {code}: {' | '.join(errors[:4] or [text[-300:].strip()])[:900]}; all of it is in {log}")
     ours = [line for line in re.findall(r"^WARNING: .*$", text, re.MULTILINE) if "doorway" in line]
     require(not ours, f"{ours and ours[0]}; all of it is in {log}")
