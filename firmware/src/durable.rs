@@ -17,7 +17,7 @@ pub struct Owner {
 /// Writes a file in place of the one that is there: its bytes first, then its name. With `mode` and, if named, `owner`.
 ///
 /// # Errors
-/// When the folder is not there or the disk does not take it; the old file is as it was.
+/// When the folder is not there or the disk does not take it; the old file is as it was, and nothing is beside it.
 pub fn write(path: &Path, bytes: &[u8], mode: u32, owner: Option<Owner>) -> io::Result<()> {
     let beside = beside(path);
     // What a power cut left may belong to somebody else.
@@ -25,15 +25,22 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32, owner: Option<Owner>) -> io::
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
+    let written = write_new(&beside, bytes, mode, owner).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written?;
+    sync_folder(path)
+}
+
+fn write_new(path: &Path, bytes: &[u8], mode: u32, owner: Option<Owner>) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     file.set_permissions(fs::Permissions::from_mode(mode))?;
     if let Some(Owner { user, group }) = owner {
-        chown(&beside, Some(user), Some(group))?;
+        chown(path, Some(user), Some(group))?;
     }
     file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    sync_folder(path)
+    file.sync_all()
 }
 
 /// Makes a folder and those on the way to it, and gives the last one its mode and owner.
@@ -107,6 +114,15 @@ mod tests {
         remove(&path).unwrap();
         remove(&path).unwrap();
         assert_eq!(read(&path).unwrap(), None);
+    }
+
+    #[test]
+    fn what_can_not_take_its_place_is_not_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        fs::create_dir(&path).unwrap();
+        write(&path, b"one", 0o600, None).unwrap_err();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub mod probe;
 pub mod provision;
 pub mod run;
 pub mod self_test;
+mod service;
 pub mod sound;
 pub mod station;
 pub mod status;

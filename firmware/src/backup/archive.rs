@@ -1,11 +1,12 @@
 //! The file itself: writing it, and reading it with distrust.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::{Component, Path};
 
 use sha2::{Digest as _, Sha256};
+
+use crate::durable;
 
 use super::{BackupError, CONFIG, FORMAT, Listed, MANIFEST, MAX_BYTES, Manifest, Places, STATE, Setting, settings_in};
 
@@ -17,17 +18,7 @@ use super::{BackupError, CONFIG, FORMAT, Listed, MANIFEST, MAX_BYTES, Manifest, 
 pub fn write(places: &Places, file: &Path) -> Result<(), BackupError> {
     let settings = read_settings(places)?;
     let archive = pack(&settings).map_err(BackupError::file("packing", file))?;
-    let fresh = file.with_extension("new");
-    // It may be there from a power cut, with whatever rights.
-    let _ = fs::remove_file(&fresh);
-    let mut out = OpenOptions::new();
-    let mut out =
-        out.write(true).create_new(true).mode(0o600).open(&fresh).map_err(BackupError::file("writing", &fresh))?;
-    let written = out.write_all(&archive).and_then(|()| out.sync_all());
-    written.and_then(|()| fs::rename(&fresh, file)).map_err(|error| {
-        let _ = fs::remove_file(&fresh);
-        BackupError::file("writing", file)(error)
-    })
+    durable::write(file, &archive, 0o600, None).map_err(BackupError::file("writing", file))
 }
 
 fn read_settings(places: &Places) -> Result<Vec<Setting>, BackupError> {

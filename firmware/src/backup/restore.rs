@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::archive::read;
 use super::{BackupError, CONFIG, Places, STATE, settings_in};
 use crate::config::Config;
+use crate::durable::{self, Owner};
 
 /// Where the new settings are written first.
 pub(super) const STAGE: &str = ".restore";
@@ -99,12 +100,17 @@ fn remove_links(state: &Path, name: &Path) -> Result<(), BackupError> {
 
 /// Puts a file in its place as one.
 fn replace(path: &Path, content: &[u8], mode: u32, owner: (u32, u32)) -> Result<(), BackupError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let fresh = path.with_file_name(format!(".{name}.restored"));
-    write_synced(&fresh, content, mode)?;
-    give(&fresh, owner);
-    fs::rename(&fresh, path).map_err(BackupError::file("writing", path))?;
-    path.parent().map_or(Ok(()), sync_folder)
+    make_folder_of(path)?;
+    // Only root may give a file away, and a person's own trial needs no other owner.
+    let owner = (own_user() == 0).then_some(Owner { user: owner.0, group: owner.1 });
+    durable::write(path, content, mode, owner).map_err(BackupError::file("writing", path))
+}
+
+fn make_folder_of(path: &Path) -> Result<(), BackupError> {
+    let Some(folder) = path.parent() else { return Ok(()) };
+    let mut builder = fs::DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700);
+    builder.create(folder).map_err(BackupError::file("making", folder))
 }
 
 /// Only root may give a file away, and a person's own trial needs no other owner.
@@ -116,11 +122,7 @@ fn give(path: &Path, (user, group): (u32, u32)) {
 
 fn write_synced(path: &Path, content: &[u8], mode: u32) -> Result<(), BackupError> {
     let writing = BackupError::file("writing", path);
-    if let Some(folder) = path.parent() {
-        let mut builder = fs::DirBuilder::new();
-        std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700);
-        builder.create(folder).map_err(BackupError::file("making", folder))?;
-    }
+    make_folder_of(path)?;
     // It may be there from a power cut; one that is made anew is no link either.
     let _ = fs::remove_file(path);
     let file = File::options().write(true).create_new(true).mode(mode).open(path);

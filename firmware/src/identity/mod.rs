@@ -10,6 +10,7 @@ use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use serde::{Deserialize, Serialize};
 
 use crate::durable::{self, Owner};
+use crate::service;
 
 mod certificate;
 mod device_id;
@@ -25,9 +26,9 @@ const FILE: &str = "identity.json";
 /// What could not be read is set aside for whoever wonders.
 const BROKEN: &str = "identity.broken";
 
-/// The folder for what the daemon keeps: `$STATE_DIRECTORY`, as the unit sets it, or `/var/lib/doorway`.
+/// The folder for what the daemon keeps: as the unit says, or `/var/lib/doorway`.
 pub fn state_folder() -> PathBuf {
-    std::env::var_os("STATE_DIRECTORY").map_or_else(|| STATE_FOLDER.into(), PathBuf::from)
+    service::state_folder().unwrap_or_else(|| STATE_FOLDER.into())
 }
 
 /// What a device is.

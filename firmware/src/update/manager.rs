@@ -13,6 +13,7 @@ use super::record::{Record, Standing, boot_id};
 use super::version::Version;
 use super::{Phase, Request, Source, Undone, UpdateSettings, UpdateStatus, upload};
 use crate::image::Image;
+use crate::service;
 
 /// How often RAUC is asked how far it is.
 const LOOK: Duration = Duration::from_secs(1);
@@ -321,8 +322,7 @@ fn suits(bundle: &Bundle, compatible: &str, running: &str) -> Result<(), Failure
 
 /// The file that asks for a restart: `doorway-restart.path` watches it. None where the unit gives the daemon no folder.
 fn restart_request() -> Option<PathBuf> {
-    let folder = std::env::var("RUNTIME_DIRECTORY").ok()?;
-    folder.split(':').next().filter(|first| !first.is_empty()).map(|first| PathBuf::from(first).join("restart"))
+    Some(service::runtime_folder()?.join("restart"))
 }
 
 async fn sleep_until(due: Option<Instant>) {

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::image::Image;
 use crate::self_test::Report;
+use crate::service;
 
 mod failure;
 mod manager;
@@ -194,7 +195,7 @@ impl Updates {
     /// # Panics
     /// Outside of a Tokio runtime.
     pub fn start(settings: UpdateSettings, station: watch::Receiver<Station>) -> Self {
-        let state = state_folder();
+        let state = service::state_folder();
         if let Some(state) = &state {
             upload::clear(state);
         }
@@ -257,11 +258,4 @@ impl Updates {
     fn set_phase(&self, phase: Phase) {
         self.status.send_modify(|status| status.phase = phase);
     }
-}
-
-/// Where the unit lets the daemon keep things.
-fn state_folder() -> Option<PathBuf> {
-    // More than one is separated by colons.
-    let folders = std::env::var("STATE_DIRECTORY").ok()?;
-    folders.split(':').next().filter(|first| !first.is_empty()).map(PathBuf::from)
 }

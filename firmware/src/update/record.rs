@@ -1,9 +1,11 @@
 //! What the state folder remembers of the last update, over the restart into it and back.
 
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+use crate::durable;
 
 /// The file in the state folder. It is no setting: a backup leaves it out.
 pub const FILE: &str = "update.json";
@@ -54,12 +56,7 @@ impl Record {
 
     /// Writes it as one: after a power cut there is the old one or the new one.
     pub(super) fn save(&self, folder: &Path) -> io::Result<()> {
-        let fresh: PathBuf = folder.join(format!(".{FILE}.new"));
-        let mut file = std::fs::File::create(&fresh)?;
-        file.write_all(&serde_json::to_vec(self)?)?;
-        file.sync_all()?;
-        std::fs::rename(&fresh, folder.join(FILE))?;
-        std::fs::File::open(folder)?.sync_all()
+        durable::write(&folder.join(FILE), &serde_json::to_vec(self)?, 0o600, None)
     }
 
     /// Forgets it.

@@ -146,7 +146,7 @@ impl Image {
                 let board = VirtualBoard::boot(&case, &image).await?;
                 let started = match &image.start {
                     Start::Kernel { .. } => make_able_to_ring(&board).await,
-                    Start::Disk(_) => wait_until_able_to_ring(&board).await,
+                    Start::Disk(_) => wait_until_set_up(&board).await,
                 };
                 started.with_context(|| format!("the console says:\n{}", board.console_text()))?;
                 board.save(&image.state, &image.written()).await
@@ -194,6 +194,17 @@ async fn make_able_to_ring(board: &VirtualBoard) -> Result<()> {
     let rate = clock_rate(jig).await?;
     ensure!((rate - 1.0).abs() < 0.005, "the board's clock goes at {rate:.3} of ours");
     Ok(())
+}
+
+/// Able to ring, and the slot marked good: before that the board takes no update.
+async fn wait_until_set_up(board: &VirtualBoard) -> Result<()> {
+    wait_until_able_to_ring(board).await?;
+    until("the slot is marked good", ABLE_TO_RING, async || {
+        let state = board.jig().sh("systemctl is-active doorway-confirm || true").await?;
+        Ok(Look::when(state.trim() == "active", (), state))
+    })
+    .await?;
+    board.jig().sh("sync").await.map(drop)
 }
 
 async fn wait_until_able_to_ring(board: &VirtualBoard) -> Result<()> {

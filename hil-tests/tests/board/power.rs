@@ -90,7 +90,7 @@ pub(crate) const CASES: &[BoardCase] = &[
 ];
 
 /// How long a device may take from power-on to able to ring; an emulated one takes its time.
-const STARTS: Duration = Duration::from_secs(420);
+pub(crate) const STARTS: Duration = Duration::from_secs(420);
 
 async fn rings_again_with_the_door_shut(scene: Scene<Board>) -> Result<()> {
     ensure!(!scene.device.layers.contacts.is_active(Wire::Relay).await?, "the relay is energised");
@@ -98,7 +98,8 @@ async fn rings_again_with_the_door_shut(scene: Scene<Board>) -> Result<()> {
     scene.leave_nothing().await
 }
 
-async fn has_started_again(board: &Board, before: &str) -> Result<()> {
+/// Waits until the kernel has started again since `before`, see [`boot`].
+pub(crate) async fn has_started_again(board: &Board, before: &str) -> Result<()> {
     until("the device has started again", STARTS, async || {
         board.layers.inside.reach(SOON).await?;
         let now = boot(board).await?;
@@ -108,12 +109,12 @@ async fn has_started_again(board: &Board, before: &str) -> Result<()> {
 }
 
 /// The present start of the kernel's.
-async fn boot(board: &Board) -> Result<String> {
+pub(crate) async fn boot(board: &Board) -> Result<String> {
     board.inside().sh("cat /proc/sys/kernel/random/boot_id").await
 }
 
 /// From the start of the kernel to able to ring, in seconds and in CPU time, and the daemon's share.
-async fn tell_how_it_started(board: &Board) -> Result<()> {
+pub(crate) async fn tell_how_it_started(board: &Board) -> Result<()> {
     // user nice system idle iowait irq softirq, in hundredths of a second
     let busy = "awk '/^cpu /{print ($2 + $3 + $4 + $7 + $8) / 100}' /proc/stat";
     let daemon = "awk '{print ($14 + $15) / 100}' /proc/$(systemctl show --value --property=MainPID doorwayd)/stat";

@@ -9,7 +9,8 @@ use hil_tests::mdns;
 use hil_tests::virtual_board::Flashed;
 use hil_tests::wait::{Look, until};
 
-use crate::harness::{BoardCase, CASE, Pace, SOON, figure, on_a_device, with_page};
+use crate::harness::{BoardCase, CASE, Pace, SOON, on_a_device, with_page};
+use crate::power::{STARTS, tell_how_it_started};
 use crate::scenes::rings_again;
 
 pub(crate) const CASES: &[BoardCase] = &[
@@ -88,9 +89,6 @@ pub(crate) const CASES: &[BoardCase] = &[
     }),
 ];
 
-/// How long a device may take from power-on to able to ring; an emulated one takes its time.
-pub(crate) const STARTS: Duration = Duration::from_secs(420);
-
 /// What tells one device from another.
 const IDENTITY: &str = "cat /etc/machine-id; sha256sum /var/lib/doorway/identity/*";
 
@@ -112,15 +110,5 @@ async fn owns_its_keys(board: &Board) -> Result<()> {
     for file in files.lines() {
         ensure!(file.starts_with("600 doorway "), "{file}");
     }
-    Ok(())
-}
-
-/// From the start of the kernel to able to ring, in CPU time.
-pub(crate) async fn tell_how_it_started(board: &Board) -> Result<()> {
-    let busy = "awk '/^cpu /{print ($2 + $3 + $4 + $7 + $8) / 100}' /proc/stat";
-    let ready = "systemctl show --value --property=ActiveEnterTimestampMonotonic doorwayd";
-    let seconds = async |script: &str| -> Result<f64> { Ok(board.inside().sh(script).await?.trim().parse()?) };
-    figure("CPU time of the start", seconds(busy).await?, "s");
-    figure("start of the kernel to the daemon ready", seconds(ready).await? / 1e6, "s");
     Ok(())
 }

@@ -10,7 +10,7 @@ use hil_tests::virtual_board::{NEWER, VERSION};
 use hil_tests::wait::{Look, until};
 
 use crate::harness::{BoardCase, CASE, Pace, SOON, figure, on_a_device, with_page};
-use crate::provision::{STARTS, tell_how_it_started};
+use crate::power::{STARTS, boot, has_started_again, tell_how_it_started};
 use crate::scenes::rings_again;
 
 pub(crate) const CASES: &[BoardCase] = &[
@@ -99,7 +99,7 @@ pub(crate) const CASES: &[BoardCase] = &[
                 for number in 0..CUTS {
                     let version = running(&board).await?;
                     let before = boot(&board).await?;
-                    begin_install_and_restart(&board, "newer").await?;
+                    let _server = begin_install_and_restart(&board, "newer").await?;
                     // Most of them while the slot is written, the others while the board goes over to it.
                     let after = if number < WRITING {
                         moment(number, WRITING, takes)
@@ -209,13 +209,17 @@ async fn install_and_watch_memory(board: &Board, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Begins to install an update, and restarts when it is there.
-async fn begin_install_and_restart(board: &Board, name: &str) -> Result<()> {
+/// Begins to install an update, and restarts when it is there. It comes as long as the server is kept.
+async fn begin_install_and_restart(board: &Board, name: &str) -> Result<FileServer> {
     let (server, url) = serve(board, name).await?;
-    // It serves until the power is cut and the case goes on to the next.
-    std::mem::forget(server);
     board.inside().sh(&format!("(rauc install {url} && systemctl reboot) >/dev/null 2>&1 &")).await?;
-    Ok(())
+    until("the slot is being written", SOON, async || {
+        let counters = board.inside().sh("fw_printenv BOOT_ORDER").await?;
+        let slots = counters.trim().trim_start_matches("BOOT_ORDER=").split_whitespace().count();
+        Ok(Look::when(slots == 1, (), counters))
+    })
+    .await?;
+    Ok(server)
 }
 
 /// The version and the slot that the board says it runs.
@@ -258,18 +262,4 @@ async fn comes_back(board: &mut Board) -> Result<()> {
 /// Restarts the board, once it has said that it will.
 async fn restart(board: &Board) -> Result<()> {
     board.inside().sh("(sleep 0.5; systemctl reboot) >/dev/null 2>&1 &").await.map(drop)
-}
-
-async fn has_started_again(board: &Board, before: &str) -> Result<()> {
-    until("the device has started again", STARTS, async || {
-        board.layers.inside.reach(SOON).await?;
-        let now = boot(board).await?;
-        Ok(Look::when(now != before, (), now))
-    })
-    .await
-}
-
-/// The present start of the kernel's.
-async fn boot(board: &Board) -> Result<String> {
-    board.inside().sh("cat /proc/sys/kernel/random/boot_id").await
 }
