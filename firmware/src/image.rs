@@ -22,17 +22,7 @@ impl Image {
         let command_line = fs::read_to_string("/proc/cmdline").unwrap_or_default();
         Self { version: version_in(&os_release), slot: slot_in(&command_line) }
     }
-
-    /// Whether the image has accepted this version in this slot: it is not on trial any more.
-    pub fn is_accepted(&self) -> bool {
-        let (Some(version), Some(slot)) = (&self.version, &self.slot) else { return false };
-        let accepted = fs::read_to_string(ACCEPTED).unwrap_or_default();
-        accepted.lines().next() == Some(&format!("{version} {slot}"))
-    }
 }
-
-/// Where the image's own scripts say which version is good here, and in which slot.
-const ACCEPTED: &str = "/data/doorway/accepted";
 
 /// Other distributions have an `IMAGE_VERSION` too, so it counts only beside our own `IMAGE_ID`.
 fn version_in(os_release: &str) -> Option<String> {

@@ -19,7 +19,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::self_test::{CompanionProbe, Finding, Report};
 use crate::status::Status;
-use crate::update::Updates;
 
 /// A question to the station's loop. It answers in turn, so an answer shows that the loop is alive.
 pub enum Question {
@@ -36,8 +35,6 @@ pub struct Local {
     pub questions: mpsc::Sender<Question>,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
-    /// The way to updates, which want to know what the self-test found.
-    pub updates: Updates,
     /// How to find out whether the companion answers.
     pub companion: CompanionProbe,
 }
@@ -159,9 +156,7 @@ async fn self_test(State(local): State<Local>, headers: HeaderMap) -> Response {
     };
     let connected = ask(&local).await.is_some_and(|status| status.companion.connected);
     findings.push(local.companion.finding(connected).await);
-    let report = Report::new(findings);
-    local.updates.handle_self_test(&report);
-    Json(report).into_response()
+    Json(Report::new(findings)).into_response()
 }
 
 #[derive(Clone)]

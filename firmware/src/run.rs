@@ -89,8 +89,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let for_pages = update::routes(updates.clone(), config.name.clone());
     let (link, companion) = connect(&config, &state, simulator.clone(), for_pages)?;
     let probe = companion.as_ref().map_or(CompanionProbe::Elsewhere, Inside::probe);
-    let local =
-        local::router(Local { questions, metrics: prometheus, updates: updates.clone(), companion: probe }, simulator);
+    let local = local::router(Local { questions, metrics: prometheus, companion: probe }, simulator);
     let buttons = description.buttons.iter().map(|button| button.id.clone()).collect();
     tracing::info!(
         station = %config.id,

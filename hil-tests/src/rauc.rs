@@ -18,6 +18,10 @@ use crate::wait::{Look, until};
 const SLOT: u64 = 4 << 20;
 /// The image in a bundle: smaller than its slot, and nothing that compresses.
 const IMAGE: usize = 2 << 20;
+/// Where the image's scripts leave what outlives a restart, and what does not.
+const KEPT: &str = "kept";
+/// See [`KEPT`].
+const OF_THIS_START: &str = "of-this-start";
 /// What the station of a case is.
 pub const COMPATIBLE: &str = "doorway-test";
 
@@ -65,7 +69,9 @@ impl Rauc {
     /// When it does not answer.
     pub async fn start(case: &Case, slowed_by: Duration) -> Result<Self> {
         let folder = case.fresh("rauc", "");
-        fs::create_dir_all(folder.join("data")).context("making RAUC's folder")?;
+        for name in ["data", KEPT, OF_THIS_START] {
+            fs::create_dir_all(folder.join(name)).with_context(|| format!("making RAUC's folder {name}"))?;
+        }
         for key in ["ours", "alien"] {
             make_key(&folder, key)?;
         }
@@ -83,8 +89,10 @@ impl Rauc {
             Ok(Look::when(socket.exists(), (), "no socket"))
         })
         .await?;
-        let mut rauc = Command::new("rauc");
-        rauc.arg("--conf").arg(folder.join("system.conf")).args(["--override-boot-slot=A", "service"]);
+        // What it has mounted goes with it, also when it is killed amid an installation.
+        let mut rauc = Command::new("unshare");
+        rauc.args(["--mount", "rauc", "--conf"]).arg(folder.join("system.conf"));
+        rauc.args(["--override-boot-slot=A", "service"]);
         rauc.env("DBUS_SESSION_BUS_ADDRESS", &bus).env("DBUS_STARTER_BUS_TYPE", "session");
         let service = Process::start("rauc", rauc, &case.fresh("rauc", ".log"))?;
         let started = Self { folder, bus, _bus: bus_process, _service: service };
@@ -99,8 +107,8 @@ impl Rauc {
         Ok(started)
     }
 
-    /// What a daemon of the image's `version` finds in its environment, in a machine that was started the `boot`th time.
-    pub fn environment(&self, version: &str, boot: u32) -> Result<Vec<(String, String)>> {
+    /// What a daemon of the image's `version` finds in its environment.
+    pub fn environment(&self, version: &str) -> Result<Vec<(String, String)>> {
         let os_release = self.folder.join(format!("os-release-{version}"));
         fs::write(&os_release, format!("IMAGE_ID=doorway\nIMAGE_VERSION={version}\n"))?;
         let (state, runtime) = (self.state(), self.runtime());
@@ -109,8 +117,9 @@ impl Rauc {
         let variable = |name: &str, value: &Path| (name.to_owned(), value.to_string_lossy().into_owned());
         Ok(vec![
             ("DBUS_SYSTEM_BUS_ADDRESS".to_owned(), self.bus.clone()),
-            ("DOORWAY_BOOT_ID".to_owned(), format!("boot {boot}")),
             variable("DOORWAY_OS_RELEASE", &os_release),
+            variable("DOORWAY_IMAGE_KEPT", &self.folder.join(KEPT)),
+            variable("DOORWAY_IMAGE_RUN", &self.folder.join(OF_THIS_START)),
             variable("STATE_DIRECTORY", &state),
             variable("RUNTIME_DIRECTORY", &runtime),
         ])
@@ -160,6 +169,27 @@ impl Rauc {
         fs::read_to_string(self.folder.join("primary")).map_or_else(|_| "A".into(), |slot| slot.trim().to_owned())
     }
 
+    /// The machine starts again: what its scripts left of this start is gone, and they are not done yet.
+    ///
+    /// # Errors
+    /// When that can't be removed.
+    pub fn starts_again(&self) -> Result<()> {
+        let folder = self.folder.join(OF_THIS_START);
+        fs::remove_dir_all(&folder).and_then(|()| fs::create_dir(&folder)).context("starting again")
+    }
+
+    /// The image's scripts are done. They accept what runs, as "VERSION SLOT", and tell what was undone.
+    ///
+    /// # Errors
+    /// When that can't be written.
+    pub fn settles(&self, accepted: &str, undone: Option<&str>) -> Result<()> {
+        fs::write(self.folder.join(KEPT).join("accepted"), accepted)?;
+        if let Some(undone) = undone {
+            fs::write(self.folder.join(KEPT).join("undone"), undone)?;
+        }
+        fs::write(self.folder.join(OF_THIS_START).join("settled"), "").context("telling that the scripts are done")
+    }
+
     /// The daemon's state folder.
     pub fn state(&self) -> PathBuf {
         self.folder.join("state")
@@ -192,7 +222,7 @@ fn make_key(folder: &Path, name: &str) -> Result<()> {
     run(openssl)
 }
 
-/// A bootloader that is two files, and a handler that takes its time.
+/// A bootloader that is two files, a handler that takes its time, and one that does what the image's does.
 fn write_scripts(folder: &Path, slowed_by: Duration) -> Result<()> {
     let backend = "#!/bin/sh\nd=$(dirname \"$0\")\ncase $1 in\n\
         get-primary) cat \"$d/primary\" 2>/dev/null || echo A ;;\n\
@@ -200,7 +230,10 @@ fn write_scripts(folder: &Path, slowed_by: Duration) -> Result<()> {
         get-state) cat \"$d/state-$2\" 2>/dev/null || echo good ;;\n\
         set-state) echo \"$3\" >\"$d/state-$2\" ;;\nesac\n";
     let slow = format!("#!/bin/sh\nsleep {}\n", slowed_by.as_secs_f32());
-    for (name, script) in [("backend", backend), ("slow", slow.as_str())] {
+    let installed = format!(
+        "#!/bin/sh\nsed -n 's/^version=//p' \"$RAUC_BUNDLE_MOUNT_POINT/manifest.raucm\" >\"$(dirname \"$0\")/{OF_THIS_START}/installed\"\n"
+    );
+    for (name, script) in [("backend", backend), ("slow", slow.as_str()), ("installed", installed.as_str())] {
         let path = folder.join(name);
         fs::write(&path, script)?;
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
@@ -217,7 +250,7 @@ fn system_conf(folder: &Path) -> String {
     format!(
         "[system]\ncompatible={COMPATIBLE}\nbootloader=custom\nbundle-formats=plain verity\nmountprefix={at}/mount\n\
          data-directory={at}/data\n[keyring]\npath={at}/ours.cert.pem\n\
-         [handlers]\nbootloader-custom-backend={at}/backend\npre-install={at}/slow\n{}",
+         [handlers]\nbootloader-custom-backend={at}/backend\npre-install={at}/slow\npost-install={at}/installed\n{}",
         slots.collect::<String>()
     )
 }

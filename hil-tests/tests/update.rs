@@ -22,6 +22,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
 const CASE: Duration = Duration::from_secs(120);
+/// How long RAUC may take for what it is asked.
+const SETTLED: Duration = Duration::from_secs(25);
 const RUNNING: &str = "1.1.0+4";
 const NEWER: &str = "1.1.0+5";
 const SECRET: &str = "correct horse battery";
@@ -64,7 +66,8 @@ struct Lab {
 impl Lab {
     async fn start(case: &Case, slowed_by: Duration, config: Config) -> Result<Self> {
         let rauc = Rauc::start(case, slowed_by).await?;
-        let device = Simulated::start_in(rauc.environment(RUNNING, 1)?, case, config).await?;
+        rauc.settles(&format!("{RUNNING} A"), None)?;
+        let device = Simulated::start_in(rauc.environment(RUNNING)?, case, config).await?;
         let lab = Self { rauc, device, http: reqwest::Client::builder().no_proxy().build()? };
         lab.wait("RAUC is found", |about| about["update"]["able"] == true).await?;
         Ok(lab)
@@ -80,7 +83,7 @@ impl Lab {
     }
 
     async fn wait(&self, what: &str, condition: impl Fn(&Value) -> bool) -> Result<Value> {
-        until(what, Duration::from_secs(25), async || {
+        until(what, SETTLED, async || {
             let about = self.about().await?;
             let seen = about["update"].to_string();
             Ok(Look::when(condition(&about), about, seen))
@@ -342,15 +345,18 @@ fn a_new_version_is_on_trial() {
         let lab = Lab { rauc, device, http };
         let about = lab.about().await?;
         ensure!(about["update"]["phase"]["state"] == "installed" && about["update"]["undone"].is_null(), "{about}");
+        // The machine starts the new version.
+        lab.rauc.starts_again()?;
         let Lab { rauc, mut device, http } = lab;
-        device.set_environment(rauc.environment(NEWER, 2)?);
+        device.set_environment(rauc.environment(NEWER)?);
         device.start_again().await?;
         let lab = Lab { rauc, device, http };
         let about = lab.wait("it is on trial", |about| about["update"]["on_trial"] == true).await?;
-        ensure!(about["image"] == NEWER, "{about}");
+        ensure!(about["image"] == NEWER && about["update"]["phase"]["state"] == "idle", "{about}");
         ensure!(rauc::self_test(case, &lab.device)?.0 == Some(0));
+        ensure!(lab.about().await?["update"]["on_trial"] == true, "the daemon has decided what the image decides");
+        lab.rauc.settles(&format!("{NEWER} A"), None)?;
         lab.wait("it is good", |about| about["update"]["on_trial"] == false).await?;
-        ensure!(!lab.rauc.state().join("update.json").exists(), "the trial is still remembered");
         Ok(())
     });
 }
@@ -360,22 +366,13 @@ fn an_update_that_fell_back_is_told() {
         // A camera that the new version can't open.
         let config = config().with("video.source", "v4l2").with("video.device", "/dev/video99");
         let lab = Lab::start(case, Duration::ZERO, config).await?;
-        let bundle = lab.rauc.bundle(case, Key::Ours, NEWER, COMPATIBLE)?;
-        ensure!(lab.send(&bundle).await? == 202);
-        lab.wait_phase("installed").await?;
+        let (code, found) = rauc::self_test(case, &lab.device)?;
+        ensure!(code == Some(1) && found.contains("/dev/video99"), "{found}");
+        lab.rauc.starts_again()?;
         let Lab { rauc, mut device, http } = lab;
-        device.set_environment(rauc.environment(NEWER, 2)?);
-        device.start_again().await?;
-        ensure!(rauc::self_test(case, &device)?.0 == Some(1), "the self-test passed");
-        let record = rauc.state().join("update.json");
-        until("the reason is kept", SOON, async || {
-            let kept = fs::read_to_string(&record).unwrap_or_default();
-            Ok(Look::when(kept.contains("/dev/video99"), (), kept))
-        })
-        .await?;
-        device.set_environment(rauc.environment(RUNNING, 3)?);
         device.start_again().await?;
         let lab = Lab { rauc, device, http };
+        lab.rauc.settles(&format!("{RUNNING} A"), Some(&format!("{NEWER}\n{found}")))?;
         let about = lab.wait("it tells", |about| !about["update"]["undone"].is_null()).await?;
         let undone = &about["update"]["undone"];
         ensure!(undone["version"] == NEWER, "{undone}");
@@ -387,6 +384,11 @@ fn an_update_that_fell_back_is_told() {
         page.1.screenshot("update-undone-phone").await?;
         page.1.click("#update-dismiss").await?;
         lab.wait("it is understood", |about| about["update"]["undone"].is_null()).await?;
+        let Lab { rauc, mut device, http } = lab;
+        device.start_again().await?;
+        let lab = Lab { rauc, device, http };
+        let about = lab.wait("RAUC is found", |about| about["update"]["able"] == true).await?;
+        ensure!(about["update"]["undone"].is_null(), "what was dismissed is told again: {about}");
         Ok(())
     });
 }
@@ -394,21 +396,8 @@ fn an_update_that_fell_back_is_told() {
 async fn open_about(case: &Case, lab: &Lab, screen: Screen) -> Result<(Browser, Page)> {
     let browser = Browser::start_as(case, screen, Microphone::Granted).await?;
     let page = browser.open_online(&format!("{}#secret={}", lab.device.page(), SECRET.replace(' ', "%20"))).await?;
-    show_about(&page).await?;
+    page.open_about(SOON).await?;
     Ok((browser, page))
-}
-
-async fn show_about(page: &Page) -> Result<()> {
-    // The button lies below the stations, which come when they come.
-    let station = "return document.querySelectorAll('.station').length > 0";
-    page.wait_for("the station is shown", SOON, station).await?;
-    page.click("#open-about").await?;
-    page.wait_for("the view opens", SOON, "return document.body.dataset.view === 'about'").await
-}
-
-async fn card(page: &Page, state: &str) -> Result<()> {
-    let shown = format!("return document.querySelector('#update').dataset.state === '{state}'");
-    page.wait_for(&format!("the card shows {state}"), Duration::from_secs(25), &shown).await
 }
 
 fn a_person_updates_the_station() {
@@ -420,17 +409,17 @@ fn a_person_updates_the_station() {
                 Screen::Desktop => format!("update-{state}-desktop"),
             };
             let (_browser, page) = open_about(case, &lab, screen).await?;
-            card(&page, "idle").await?;
+            page.wait_update("idle", SETTLED).await?;
             let facts = page.text(".about-facts").await?;
             ensure!(facts.contains(RUNNING) && facts.contains("Slot A"), "{facts}");
             page.screenshot(&name("idle")).await?;
             page.choose_file("#update-file", &lab.rauc.bundle(case, Key::Ours, "1.0.0+1", COMPATIBLE)?).await?;
-            card(&page, "failed").await?;
+            page.wait_update("failed", SETTLED).await?;
             let help = page.text("#update-help").await?;
             ensure!(help.contains("1.0.0+1") && help.contains(RUNNING), "{help}");
             page.screenshot(&name("failed")).await?;
             page.choose_file("#update-file", &lab.rauc.bundle(case, Key::Ours, NEWER, COMPATIBLE)?).await?;
-            card(&page, "installing").await?;
+            page.wait_update("installing", SETTLED).await?;
             let moves = "const bar = document.querySelector('#update-bar'); return !bar.hidden && bar.value > 0";
             page.wait_for("the bar moves", SOON, moves).await?;
             page.screenshot(&name("installing")).await?;
@@ -438,12 +427,12 @@ fn a_person_updates_the_station() {
             lab.device.press().await?;
             page.wait_view(View::Ringing, SOON).await?;
             page.click("#decline").await?;
-            card(&page, "installed").await?;
+            page.wait_update("installed", SETTLED).await?;
             page.wait_for("it is shown", SOON, "return document.querySelector('#update-restart').offsetHeight > 0")
                 .await?;
             page.screenshot(&name("installed")).await?;
             page.click("#update-restart").await?;
-            card(&page, "restarting").await?;
+            page.wait_update("restarting", SETTLED).await?;
             ensure!(lab.rauc.runtime().join("restart").exists(), "nobody was asked for a restart");
             page.screenshot(&name("restarting")).await?;
             page.click("#about-back").await?;
@@ -453,7 +442,7 @@ fn a_person_updates_the_station() {
         let device = Simulated::start(case, Config::default()).await?;
         let browser = Browser::start_as(case, Screen::Phone, Microphone::Granted).await?;
         let page = browser.open_online(&device.page()).await?;
-        show_about(&page).await?;
+        page.open_about(SOON).await?;
         let told = "return document.querySelector('#update-help').textContent.includes('package manager')";
         page.wait_for("a package is updated with the system", SOON, told).await?;
         if !page.run("return document.querySelector('#update-choose').hidden", vec![]).await?.as_bool().unwrap_or(false)

@@ -171,7 +171,7 @@ mod tests {
             "state/",
             "passwd",
             "state/upload/x",
-            "state/update.json",
+            "state/update-dismissed",
             "state/.restore/x",
         ] {
             let setting = Setting { name: name.into(), content: Vec::new() };

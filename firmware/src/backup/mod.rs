@@ -30,7 +30,7 @@ const MAX_BYTES: u64 = 16 << 20;
 /// What the state folder holds that is no setting: what can be made again, and what belongs to one boot or one update.
 /// Everything else is one.
 const NO_SETTINGS: [&str; 4] =
-    [crate::update::upload::FOLDER, crate::update::record::FILE, restore::STAGE, restore::READY];
+    [crate::update::upload::FOLDER, crate::update::trial::DISMISSED, restore::STAGE, restore::READY];
 
 /// The places that settings are in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,7 +154,7 @@ mod tests {
         let (_folder, places) = station();
         fs::create_dir_all(places.state.join("upload")).unwrap();
         fs::write(places.state.join("upload/bundle.raucb"), "large").unwrap();
-        fs::write(places.state.join("update.json"), "{}").unwrap();
+        fs::write(places.state.join(crate::update::trial::DISMISSED), "1").unwrap();
         std::os::unix::fs::symlink("/etc/passwd", places.state.join("link")).unwrap();
         assert_eq!(settings_in(&places.state).unwrap(), [Path::new("identity/key.pem"), Path::new("secret")]);
         assert_eq!(settings_in(Path::new("/no/such/folder")).unwrap(), Vec::<PathBuf>::new());

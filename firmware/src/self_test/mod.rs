@@ -72,12 +72,6 @@ impl Report {
         let failed = findings.iter().any(|finding| matches!(finding.outcome, Outcome::Failed { .. }));
         Self { passed: !failed, findings }
     }
-
-    /// A line for each part that failed.
-    pub fn failures(&self) -> Vec<String> {
-        let failed = self.findings.iter().filter(|finding| matches!(finding.outcome, Outcome::Failed { .. }));
-        failed.map(ToString::to_string).collect()
-    }
 }
 
 /// A line for each part.

@@ -9,9 +9,9 @@ use tokio::sync::{mpsc, watch};
 
 use super::failure::Failure;
 use super::rauc::{self, Bundle, Progress};
-use super::record::{Record, Standing, boot_id};
+use super::trial::Trial;
 use super::version::Version;
-use super::{Phase, Request, Source, Undone, UpdateSettings, UpdateStatus, upload};
+use super::{Phase, Request, Source, UpdateSettings, UpdateStatus, upload};
 use crate::image::Image;
 use crate::service;
 
@@ -22,6 +22,8 @@ const STANDSTILL: Duration = Duration::from_secs(30 * 60);
 /// RAUC starts after the daemon, which waits for nobody.
 const FIRST_LOOKS: [u64; 6] = [0, 5, 10, 20, 40, 80];
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// How often is looked what the image's scripts have found, while they are at it.
+const TRIAL_LOOK: Duration = Duration::from_secs(2);
 /// Who restarts the machine for the daemon has taken the request by then.
 const RESTART_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -31,7 +33,9 @@ pub(super) struct Manager {
     image: watch::Sender<Image>,
     status: Arc<watch::Sender<UpdateStatus>>,
     station: watch::Receiver<Station>,
-    record: Option<Record>,
+    trial: Trial,
+    /// When the scripts are looked after again; none once they are done.
+    look_at: Option<Instant>,
     compatible: String,
     /// Since when nobody calls.
     quiet_since: Option<Instant>,
@@ -48,17 +52,17 @@ impl Manager {
         station: watch::Receiver<Station>,
         now: Instant,
     ) -> Self {
-        let record = state.as_deref().and_then(Record::load);
         // Not all stations of a town in the same minute.
         let first_check = Duration::from_secs(60 + u64::from(rand::random::<u16>()) % 3600);
         let check_at = (settings.check_daily && settings.url.is_some()).then(|| now + first_check);
         Self {
             settings,
+            trial: Trial::of_this_machine(state.clone()),
+            look_at: None,
             state,
             image,
             status,
             station,
-            record,
             compatible: String::new(),
             quiet_since: Some(now),
             check_at,
@@ -74,19 +78,21 @@ impl Manager {
             let now = Instant::now();
             self.note_quiet(now);
             let restart_at = self.restart_due();
-            let due = [self.check_at, restart_at, self.restart_gives_up].into_iter().flatten().min();
+            let due = [self.look_at, self.check_at, restart_at, self.restart_gives_up].into_iter().flatten().min();
             tokio::select! {
                 request = requests.recv() => match request {
                     Some(Request::Install(source)) => self.install_and_tell(source).await,
                     Some(Request::Check) => self.check().await,
                     Some(Request::Restart) => self.restart(),
                     Some(Request::Dismiss) => self.dismiss(),
-                    Some(Request::Tested(report)) => self.tested(&report),
                     None => return,
                 },
                 changed = self.station.changed() => if changed.is_err() { return },
                 () = sleep_until(due) => {
                     let now = Instant::now();
+                    if self.look_at.is_some_and(|at| at <= now) {
+                        self.look_at_trial(now);
+                    }
                     if self.check_at.is_some_and(|at| at <= now) {
                         self.check_at = Some(now + DAY);
                         self.check().await;
@@ -101,26 +107,31 @@ impl Manager {
         }
     }
 
-    /// What an update before this start left to tell.
+    /// What an installation before this start of the daemon left to tell.
     fn take_up(&mut self) {
-        let running = self.running();
-        match Record::standing(self.record.as_ref(), &running, &boot_id()) {
-            Standing::Settled => {}
-            Standing::Installed => {
-                let version = self.record.as_ref().map(|record| record.to.clone()).unwrap_or_default();
-                self.set_phase(self.installed(version));
-            }
-            Standing::OnTrial => {
-                tracing::info!(version = %running, "a new version runs on trial until its self-test passes");
-                self.status.send_modify(|status| status.on_trial = true);
-            }
-            Standing::Undone => {
-                let record = self.record.clone();
-                let undone = record.map(|record| Undone { version: record.to, why: record.failed });
-                tracing::warn!(?undone, "the last update was undone");
-                self.status.send_modify(|status| status.undone = undone);
-            }
+        let found = self.trial.look(&self.image.borrow());
+        if let Some(version) = found.installed {
+            self.set_phase(self.installed(version));
         }
+        self.look_at_trial(Instant::now());
+    }
+
+    fn look_at_trial(&mut self, now: Instant) {
+        let found = self.trial.look(&self.image.borrow());
+        self.look_at = (!found.settled).then_some(now + TRIAL_LOOK);
+        self.status.send_if_modified(|status| {
+            let was = (status.on_trial, status.undone.clone());
+            match (status.on_trial, found.on_trial) {
+                (false, true) => tracing::info!("a new version runs on trial until its self-test passes"),
+                (true, false) => tracing::info!("the new version is accepted"),
+                _ => {}
+            }
+            if found.undone.is_some() && found.undone != status.undone {
+                tracing::warn!(undone = ?found.undone, "the last update was undone");
+            }
+            (status.on_trial, status.undone) = (found.on_trial, found.undone);
+            was != (status.on_trial, status.undone.clone())
+        });
     }
 
     async fn find_rauc(&mut self) {
@@ -180,7 +191,6 @@ impl Manager {
         }
         tracing::info!(%version, "the update is installed from now on");
         self.set_phase(Phase::Installing { version: version.clone(), percent: 0 });
-        let record = Record { from: running, to: version.clone(), boot: boot_id(), failed: Vec::new() };
         rauc::install(&place, &bundle).await?;
         let mut last = (0, Instant::now());
         loop {
@@ -198,12 +208,6 @@ impl Manager {
                 }
             }
         }
-        if let Some(state) = &self.state
-            && let Err(error) = record.save(state)
-        {
-            tracing::warn!(%error, "what becomes of the update can't be remembered");
-        }
-        self.record = Some(record);
         Ok(version)
     }
 
@@ -226,27 +230,12 @@ impl Manager {
         }
     }
 
-    fn tested(&mut self, report: &crate::self_test::Report) {
-        let (Some(record), Some(state)) = (&mut self.record, &self.state) else { return };
-        // The image accepts a version too that fails where the one before it failed already.
-        if report.passed || self.image.borrow().is_accepted() {
-            tracing::info!(version = %record.to, "the new version is accepted");
-            Record::remove(state);
-            self.record = None;
-            self.status.send_modify(|status| status.on_trial = false);
-            return;
-        }
-        record.failed = report.failures();
-        if let Err(error) = record.save(state) {
-            tracing::warn!(%error, "why the new version fails can't be remembered");
-        }
-    }
-
     fn dismiss(&mut self) {
         let undone = self.status.borrow().undone.is_some();
         if undone {
-            self.record = None;
-            self.state.iter().for_each(|state| Record::remove(state));
+            if let Err(error) = self.trial.dismiss() {
+                tracing::warn!(%error, "that the news was read can't be remembered");
+            }
             self.status.send_modify(|status| status.undone = None);
         } else if let Phase::Failed { .. } = self.phase() {
             self.set_phase(Phase::Idle {});

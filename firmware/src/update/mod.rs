@@ -13,14 +13,13 @@ use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
 use crate::image::Image;
-use crate::self_test::Report;
 use crate::service;
 
 mod failure;
 mod manager;
 mod rauc;
-pub mod record;
 mod routes;
+pub mod trial;
 pub mod upload;
 mod version;
 
@@ -157,8 +156,6 @@ enum Request {
     Restart,
     /// Forget the update that was undone.
     Dismiss,
-    /// A self-test is over.
-    Tested(Report),
 }
 
 /// Where a bundle is.
@@ -235,13 +232,6 @@ impl Updates {
     /// What runs.
     pub fn image(&self) -> Image {
         self.image.borrow().clone()
-    }
-
-    /// Tells what the daemon's self-test found: an update that runs on trial is good with it, or has a reason to go.
-    pub fn handle_self_test(&self, report: &Report) {
-        if self.status.borrow().on_trial {
-            let _ = self.requests.try_send(Request::Tested(report.clone()));
-        }
     }
 
     /// Takes the phase for an update of one's own; false while another has it.

@@ -196,6 +196,27 @@ impl Page {
         field.send_keys(&file.to_string_lossy()).await.with_context(|| format!("choosing a file in {selector}"))
     }
 
+    /// Opens what tells about the station, and where it is updated.
+    ///
+    /// # Errors
+    /// When the page does not get there in time.
+    pub async fn open_about(&self, within: Duration) -> Result<()> {
+        // The button lies below the stations, which come when they come.
+        let station = "return document.querySelectorAll('.station').length > 0";
+        self.wait_for("the station is shown", within, station).await?;
+        self.click("#open-about").await?;
+        self.wait_for("the view opens", within, "return document.body.dataset.view === 'about'").await
+    }
+
+    /// Waits until the card of the update shows a state.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub async fn wait_update(&self, state: &str, within: Duration) -> Result<()> {
+        let shown = format!("return document.querySelector('#update').dataset.state === '{state}'");
+        self.wait_for(&format!("the card shows {state}"), within, &shown).await
+    }
+
     /// Holds the pointer down on an element for a time.
     ///
     /// # Errors

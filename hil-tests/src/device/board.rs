@@ -174,7 +174,8 @@ impl Board {
         let list = |script: String| async move {
             Ok::<_, anyhow::Error>(self.inside().sh(&script).await?.lines().map(str::to_owned).collect::<Vec<_>>())
         };
-        let mut threads = list(format!("cat /proc/{}/task/*/comm", status.pid)).await?;
+        // One that ends meanwhile is none.
+        let mut threads = list(format!("cat /proc/{}/task/*/comm 2>/dev/null || true", status.pid)).await?;
         // GLib starts it with the first pipeline and keeps it for the life of the process; a second one would be a leak.
         if let Some(spawner) = threads.iter().position(|name| name == "pool-spawner") {
             threads.remove(spawner);

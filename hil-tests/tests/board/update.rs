@@ -3,13 +3,15 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
+use hil_tests::browser::Page;
 use hil_tests::device::Board;
 use hil_tests::device::layers::Ability;
 use hil_tests::file_server::FileServer;
+use hil_tests::scene::Scene;
 use hil_tests::virtual_board::{NEWER, VERSION};
 use hil_tests::wait::{Look, until};
 
-use crate::harness::{BoardCase, CASE, Pace, SOON, figure, on_a_device, with_page};
+use crate::harness::{BoardCase, CASE, Pace, SOON, figure, on_a_device, picture, with_page};
 use crate::power::{STARTS, boot, has_started_again, tell_how_it_started};
 use crate::scenes::rings_again;
 
@@ -22,6 +24,7 @@ pub(crate) const CASES: &[BoardCase] = &[
             on_a_device(ready, INSTALLED + STARTS + CASE, async |case, mut board| {
                 is_running(&board, VERSION, "A").await?;
                 let kept = board.inside().sh(KEPT).await?;
+                board.inside().sh("echo stray:x:4242:4242::/:/bin/false >>/etc/passwd").await?;
                 install_and_watch_memory(&board, "newer").await?;
                 restarts_into(&mut board, NEWER, "B").await?;
                 tell_how_it_started(&board).await?;
@@ -32,24 +35,51 @@ pub(crate) const CASES: &[BoardCase] = &[
                 })
                 .await?;
                 ensure!(board.inside().sh(KEPT).await? == kept, "the household's settings are others");
+                let accounts = board.inside().sh("cat /etc/passwd").await?;
+                ensure!(!accounts.contains("stray"), "the new version's accounts are hidden behind {accounts}");
                 rings_again(&with_page(case, board).await?).await
             });
         },
     ),
-    ("an_update_that_does_not_see_is_undone_by_the_board_itself", Pace::Slow, &[Ability::Card], |ready| {
-        on_a_device(ready, INSTALLED + STARTS * 2 + CASE, async |case, mut board| {
-            install(&board, "blind").await?;
-            restarts_into(&mut board, NEWER, "B").await?;
-            comes_back(&mut board).await?;
-            let undone = board.inside().sh("cat /data/doorway/undone").await?;
-            ensure!(undone.starts_with(NEWER) && undone.contains("camera: failed"), "{undone}");
-            rings_again(&with_page(case, board).await?).await
+    ("a_person_updates_the_board_from_the_page", Pace::Slow, &[Ability::Card], |ready| {
+        on_a_device(ready, INSTALLED + STARTS + CASE, async |case, board| {
+            let mut scene = with_page(case, board).await?;
+            update_from_the_page(&scene, "newer").await?;
+            is_running(&scene.device, NEWER, "B").await?;
+            scene.device.begin_after_a_start(STARTS).await?;
+            rings_again(&scene).await?;
+            tells(&scene.page, ".about-facts", NEWER, SOON).await?;
+            tells(&scene.page, ".about-facts", "Slot B", SOON).await?;
+            // It invites the next one when this one's trial is over.
+            tells(&scene.page, "#update-help", "choose the update file", CONFIRMED).await?;
+            picture(&scene.page, "updated").await
         });
     }),
+    (
+        "an_update_from_the_page_that_does_not_see_is_undone_and_the_page_says_why",
+        Pace::Slow,
+        &[Ability::Card],
+        |ready| {
+            on_a_device(ready, INSTALLED + STARTS * 2 + CASE, async |case, board| {
+                let mut scene = with_page(case, board).await?;
+                update_from_the_page(&scene, "blind").await?;
+                is_running(&scene.device, NEWER, "B").await?;
+                comes_back(&mut scene.device).await?;
+                let undone = scene.device.inside().sh("cat /data/doorway/undone").await?;
+                ensure!(undone.starts_with(NEWER) && undone.contains("camera: failed"), "{undone}");
+                rings_again(&scene).await?;
+                tells(&scene.page, "#update-undone", NEWER, SOON).await?;
+                tells(&scene.page, "#update-undone", "camera", SOON).await?;
+                picture(&scene.page, "undone").await
+            });
+        },
+    ),
     ("an_update_whose_daemon_ends_is_undone_by_the_board_itself", Pace::Slow, &[Ability::Card], |ready| {
         on_a_device(ready, INSTALLED + STARTS * 2 + CASE, async |case, mut board| {
             install(&board, "dead").await?;
+            let before = boot(&board).await?;
             restart(&board).await?;
+            has_started_again(&board, &before).await?;
             comes_back(&mut board).await?;
             let undone = board.inside().sh("cat /data/doorway/undone").await?;
             ensure!(undone.starts_with(NEWER), "{undone}");
@@ -64,7 +94,7 @@ pub(crate) const CASES: &[BoardCase] = &[
             has_started_again(&board, &before).await?;
             comes_back(&mut board).await?;
             let undone = board.inside().sh("cat /data/doorway/undone").await?;
-            ensure!(undone.starts_with(NEWER) && undone.contains("does not start"), "{undone}");
+            ensure!(undone.trim() == NEWER, "{undone}");
             rings_again(&with_page(case, board).await?).await
         });
     }),
@@ -171,6 +201,26 @@ async fn serve(board: &Board, name: &str) -> Result<(FileServer, String)> {
     let server = FileServer::of_the_folder_of(&file, board.household()).await?;
     let url = server.url(&file);
     Ok((server, url))
+}
+
+/// Sends an update from the page, and restarts the board from there too, as a person does.
+async fn update_from_the_page(scene: &Scene<Board>, name: &str) -> Result<()> {
+    let Scene { device: board, page, .. } = scene;
+    let before = boot(board).await?;
+    page.open_about(SOON).await?;
+    page.choose_file("#update-file", &board.layers.card()?.update(name)).await?;
+    page.wait_update("installed", INSTALLED).await?;
+    page.click("#update-restart").await?;
+    has_started_again(board, &before).await
+}
+
+/// Waits until the page says something, in small or capital letters.
+async fn tells(page: &Page, selector: &str, what: &str, within: Duration) -> Result<()> {
+    let script = format!(
+        "return document.querySelector('{selector}').innerText.toLowerCase().includes('{}')",
+        what.to_lowercase()
+    );
+    page.wait_for(&format!("the page says {what}"), within, &script).await
 }
 
 /// Installs an update from the household's server.
