@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// An installation that stands still for so long is given up; a slow card needs a minute between two steps.
 const STANDSTILL: Duration = Duration::from_secs(30 * 60);
 /// RAUC starts after the daemon, which waits for nobody.
-const FIRST_LOOKS: [u64; 6] = [0, 5, 10, 20, 40, 80];
+const FIRST_LOOKS: [u64; 6] = [1, 5, 10, 20, 40, 80];
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How often is looked what the image's scripts have found, while they are at it.
 const TRIAL_LOOK: Duration = Duration::from_secs(2);

@@ -105,7 +105,11 @@ pub(crate) const CASES: &[BoardCase] = &[
         |ready| {
             on_a_device(ready, INSTALLED + CASE, async |_, board| {
                 let before = board.inside().sh("fw_printenv").await?;
-                for (name, reason) in [("foreign", "verif"), ("truncated", "bundle"), ("older", "version")] {
+                for (name, reason) in [
+                    ("foreign", "signature verification failed"),
+                    ("truncated", "invalid bundle format"),
+                    ("older", "version"),
+                ] {
                     let said = refused(&board, name).await?;
                     ensure!(said.to_lowercase().contains(reason), "{name}: {said}");
                 }
