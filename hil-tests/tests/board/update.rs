@@ -218,10 +218,11 @@ async fn update_from_the_page(scene: &Scene<Board>, name: &str) -> Result<()> {
     has_started_again(board, &before).await
 }
 
-/// Waits until the page says something, in small or capital letters.
+/// Waits until the page shows something, in small or capital letters.
 async fn tells(page: &Page, selector: &str, what: &str, within: Duration) -> Result<()> {
     let script = format!(
-        "return document.querySelector('{selector}').innerText.toLowerCase().includes('{}')",
+        "const place = document.querySelector('{selector}');
+        return place.offsetHeight > 0 && place.innerText.toLowerCase().includes('{}')",
         what.to_lowercase()
     );
     page.wait_for(&format!("the page says {what}"), within, &script).await
