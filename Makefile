@@ -8,7 +8,7 @@
 #                for production, see yocto/README.md. Takes root, and some minutes once the daemon is built
 # make figures   measures a release build and writes firmware/docs/figures.jsonl
 
-CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/doorway
+CACHE ?= $(or $(DOORWAY_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/doorway)
 export DOORWAY_CACHE := $(CACHE)
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export DOORWAY_COMMIT := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
