@@ -354,6 +354,8 @@ fn a_new_version_is_on_trial() {
         let about = lab.wait("it is on trial", |about| about["update"]["on_trial"] == true).await?;
         ensure!(about["image"] == NEWER && about["update"]["phase"]["state"] == "idle", "{about}");
         ensure!(rauc::self_test(case, &lab.device)?.0 == Some(0));
+        // Twice as long as it takes to look again.
+        tokio::time::sleep(Duration::from_secs(4)).await;
         ensure!(lab.about().await?["update"]["on_trial"] == true, "the daemon has decided what the image decides");
         lab.rauc.settles(&format!("{NEWER} A"), None)?;
         lab.wait("it is good", |about| about["update"]["on_trial"] == false).await?;

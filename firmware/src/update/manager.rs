@@ -238,7 +238,9 @@ impl Manager {
             }
             self.status.send_modify(|status| status.undone = None);
         } else if let Phase::Failed { .. } = self.phase() {
-            self.set_phase(Phase::Idle {});
+            // What was refused has changed nothing for an update that waits already.
+            let waits = self.trial.look(&self.image.borrow()).installed;
+            self.set_phase(waits.map_or(Phase::Idle {}, |version| self.installed(version)));
         }
     }
 

@@ -164,6 +164,8 @@ mod tests {
         assert_eq!(machine.look().undone, None);
         // The same once more, a while later.
         machine.write("kept/undone", "1.2.5\n");
+        let file = fs::File::options().write(true).open(machine.folder.path().join("kept/undone")).unwrap();
+        file.set_modified(std::time::SystemTime::now() + std::time::Duration::from_secs(1)).unwrap();
         assert_eq!(machine.look().undone, Some(Undone { version: "1.2.5".into(), why: Vec::new() }));
     }
 

@@ -176,6 +176,7 @@ impl Board {
         };
         // One that ends meanwhile is none.
         let mut threads = list(format!("cat /proc/{}/task/*/comm 2>/dev/null || true", status.pid)).await?;
+        ensure!(!threads.is_empty(), "the daemon that answered a moment ago has no threads");
         // GLib starts it with the first pipeline and keeps it for the life of the process; a second one would be a leak.
         if let Some(spawner) = threads.iter().position(|name| name == "pool-spawner") {
             threads.remove(spawner);

@@ -11,7 +11,7 @@ use hil_tests::device::{Board, Config, Device, Ready, Status};
 use hil_tests::scene::Scene;
 
 use crate::harness::{BoardCase, CASE, Pace, SOON, on_a_device, with_a_household, with_page};
-use crate::scenes::{both_hear, call_id, hang_up, notice_ends, talk};
+use crate::scenes::{both_hear, call_id, hang_up, notice_ends, rings_again, talk};
 
 pub(crate) const CASES: &[BoardCase] = &[
     ("unplugged_in_a_call_it_is_missed_and_its_picture_comes_back", Pace::Quick, &[Ability::CameraPlug], |ready| {
@@ -31,6 +31,9 @@ pub(crate) const CASES: &[BoardCase] = &[
     ),
     ("a_driver_that_fails_is_opened_again_and_the_call_goes_on", Pace::Quick, &[Ability::CameraFaults], |ready| {
         with_a_household(ready, fails)
+    }),
+    ("that_comes_after_the_daemon_is_seen", Pace::Slow, &[Ability::CameraFaults, Ability::ServiceManager], |ready| {
+        on_a_device(ready, CASE, comes_late);
     }),
     ("in_another_format_that_a_program_left_it_is_negotiated_anew", Pace::Slow, &[Ability::CameraFaults], |ready| {
         with_a_household(ready, negotiated_anew)
@@ -54,6 +57,15 @@ pub(crate) const CASES: &[BoardCase] = &[
         },
     ),
 ];
+
+/// Neither the camera nor its kind is known to the kernel when the daemon starts.
+async fn comes_late(case: &Case, mut board: Board) -> Result<()> {
+    let inside = board.inside();
+    inside.sh("systemctl stop doorwayd && modprobe --remove vivid && ! grep -q video4linux /proc/devices").await?;
+    inside.sh("systemctl start doorwayd && modprobe vivid").await?;
+    board.begin().await?;
+    rings_again(&with_page(case, board).await?).await
+}
 
 async fn unplugged_in_a_call(scene: Scene<Board>) -> Result<()> {
     let board = &scene.device;

@@ -117,7 +117,8 @@ pub(crate) async fn boot(board: &Board) -> Result<String> {
 /// keep what it took up to then tells what it took up to now.
 pub(crate) async fn tell_how_it_started(board: &Board) -> Result<()> {
     // user nice system idle iowait irq softirq, in hundredths of a second
-    let busy = "file=/run/at-ready; [ -e $file ] || file=/proc/stat
+    let busy = "file=/proc/stat
+        if systemctl cat at-ready >/dev/null 2>&1; then file=/run/at-ready; fi
         awk '/^cpu /{print ($2 + $3 + $4 + $7 + $8) / 100}' $file";
     let daemon = "awk '{print ($14 + $15) / 100}' /proc/$(systemctl show --value --property=MainPID doorwayd)/stat";
     let ready = "systemctl show --value --property=ActiveEnterTimestampMonotonic doorwayd";
