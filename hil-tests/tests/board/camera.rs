@@ -61,7 +61,10 @@ pub(crate) const CASES: &[BoardCase] = &[
 /// Neither the camera nor its kind is known to the kernel when the daemon starts.
 async fn comes_late(case: &Case, mut board: Board) -> Result<()> {
     let inside = board.inside();
-    inside.sh("systemctl stop doorwayd && modprobe --remove vivid && ! grep -q video4linux /proc/devices").await?;
+    let forget = "systemctl stop doorwayd; modprobe --remove vivid
+        for layer in 1 2 3 4 5 6; do awk '$3 == 0 && /^(video|v4l2)/ {print $1}' /proc/modules | xargs -r rmmod; done
+        ! grep video4linux /proc/devices";
+    inside.sh(forget).await?;
     inside.sh("systemctl start doorwayd && modprobe vivid").await?;
     board.begin().await?;
     rings_again(&with_page(case, board).await?).await
