@@ -107,20 +107,18 @@ impl Manager {
         }
     }
 
-    /// What an installation before this start of the daemon left to tell.
+    /// What was before this start of the daemon.
     fn take_up(&mut self) {
-        let found = self.trial.look(&self.image.borrow());
-        if let Some(version) = found.installed {
+        if let Some(version) = self.look_at_trial(Instant::now()) {
             self.set_phase(self.installed(version));
         }
-        self.look_at_trial(Instant::now());
     }
 
-    fn look_at_trial(&mut self, now: Instant) {
+    /// Tells what the image's scripts found, and returns the version that waits for the next start.
+    fn look_at_trial(&mut self, now: Instant) -> Option<String> {
         let found = self.trial.look(&self.image.borrow());
         self.look_at = (!found.settled).then_some(now + TRIAL_LOOK);
-        self.status.send_if_modified(|status| {
-            let was = (status.on_trial, status.undone.clone());
+        self.status.send_modify(|status| {
             match (status.on_trial, found.on_trial) {
                 (false, true) => tracing::info!("a new version runs on trial until its self-test passes"),
                 (true, false) => tracing::info!("the new version is accepted"),
@@ -130,8 +128,8 @@ impl Manager {
                 tracing::warn!(undone = ?found.undone, "the last update was undone");
             }
             (status.on_trial, status.undone) = (found.on_trial, found.undone);
-            was != (status.on_trial, status.undone.clone())
         });
+        found.installed
     }
 
     async fn find_rauc(&mut self) {
@@ -239,7 +237,7 @@ impl Manager {
             self.status.send_modify(|status| status.undone = None);
         } else if let Phase::Failed { .. } = self.phase() {
             // What was refused has changed nothing for an update that waits already.
-            let waits = self.trial.look(&self.image.borrow()).installed;
+            let waits = self.look_at_trial(Instant::now());
             self.set_phase(waits.map_or(Phase::Idle {}, |version| self.installed(version)));
         }
     }
