@@ -6,7 +6,7 @@
 # make bench     the same cases by the code of a bench, on a virtual board that stands on one: see hil-tests/BENCH.md
 # make image     a device image from Debian's packages: MACHINE=raspberrypi4-64 or another of yocto/debian/machines; KEYS=FOLDER:
 #                for production, see yocto/README.md. Takes root, and some minutes once the daemon is built
-# make figures   measures a release build and writes firmware/docs/figures.jsonl
+# make figures   measures a release build and writes firmware/docs/figures.jsonl and the tables of figures.md
 
 CACHE ?= $(or $(DOORWAY_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/doorway)
 export DOORWAY_CACHE := $(CACHE)
@@ -15,7 +15,7 @@ export DOORWAY_COMMIT := $(shell git describe --always --dirty 2>/dev/null || ec
 export PATH := $(CACHE)/tools/bin:$(CACHE)/node/node_modules/.bin:$(PATH)
 
 # The black-box cases, a file a topic.
-CASES := harness ring talk door hang_up lifecycle companion hostile camera machine daemon self_test update reconnect first_boot
+CASES := harness ring talk door hang_up lifecycle companion foreign hostile camera machine daemon self_test update reconnect network first_boot
 
 .PHONY: run test check-rust check-deps check-page check-yocto unit simulated board hil hil-card bench image figures install-run install-test
 
@@ -29,6 +29,7 @@ run: install-run
 	$(CARGO_TARGET_DIR)/release/doorwayd run --config firmware/simulated.toml
 
 test: install-test check-rust check-deps check-page check-yocto unit simulated board
+	@$(if $(ADVISORIES),,echo 'test: $(subst ','"'"',$(NOT_LOOKED_UP))')
 	@echo "test: all good"
 
 install-run:
@@ -41,10 +42,14 @@ check-rust:
 	cargo fmt --check
 	cargo clippy --workspace --all-targets --features doorway-hil-tests/device --locked -- -D warnings
 
-# Licences and sources of every crate; advisories too where their database is on this machine.
+# Licences and sources of every crate. RustSec's database is in no package registry, so advisories are looked up where somebody has
+# brought it (`cargo deny fetch db`), and else it is said that nobody looked.
+ADVISORIES := $(wildcard $(or $(CARGO_HOME),$(HOME)/.cargo)/advisory-dbs)
+NOT_LOOKED_UP := $(if $(ADVISORIES),,ADVISORIES WERE NOT LOOKED UP: RustSec's database is not on this machine (`cargo deny fetch db` gets it))
+
 check-deps:
-	cargo deny --locked --config .ci/deny.toml check licenses bans sources \
-	  $(if $(wildcard $(or $(CARGO_HOME),$(HOME)/.cargo)/advisory-dbs),advisories --disable-fetch)
+	cargo deny --locked --config .ci/deny.toml check licenses bans sources $(if $(ADVISORIES),advisories --disable-fetch)
+	@$(if $(ADVISORIES),,echo 'check-deps: $(subst ','"'"',$(NOT_LOOKED_UP))')
 
 check-page:
 	cd signaling/web && npm ci --no-audit --no-fund --silent && npm run --silent check && npm run --silent lint && npm test --silent
@@ -92,6 +97,8 @@ bench: install-test
 	HIL_DEVICE=devices/bench-on-virtual.toml $(CARGO_TARGET_DIR)/debug/virtual-board cargo test $(HIL) --test board -- $(CASE)
 
 figures: install-test
+	@git diff --quiet HEAD || { echo "commit first: figures name the commit that they are of" >&2; exit 1; }
 	cargo build --workspace --release --locked
 	$(CARGO_TARGET_DIR)/release/figures > firmware/docs/figures.jsonl
+	$(CARGO_TARGET_DIR)/release/figures --fill firmware/docs/figures.jsonl firmware/docs/figures.md
 	@cat firmware/docs/figures.jsonl

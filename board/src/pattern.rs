@@ -32,6 +32,8 @@ pub enum Pattern {
 impl Pattern {
     /// Idle: a glow that finds the button in the dark without lighting the doorway. Dark on a lamp without PWM.
     pub const READY: Pattern = Pattern::Steady(120);
+    /// Somebody watches: lit as a camera's light is, with a short gap that tells it from speaking.
+    pub const WATCHED: Pattern = Pattern::Blink { on: Duration::from_millis(1700), off: Duration::from_millis(300) };
     /// It rings: a calm swell.
     pub const RINGING: Pattern = Pattern::Breathe { period: Duration::from_millis(1600) };
     /// Somebody answered, media is coming: quick, even blinks.
@@ -149,7 +151,8 @@ mod tests {
         let lit = |pattern: Pattern| -> Vec<bool> {
             (0..200).map(|step| pattern.level_at(ms(step * 10)) >= FULL / 2).collect()
         };
-        let all = [Pattern::READY, Pattern::RINGING, Pattern::CONNECTING, Pattern::TALKING, Pattern::FAULT];
+        let all =
+            [Pattern::READY, Pattern::WATCHED, Pattern::RINGING, Pattern::CONNECTING, Pattern::TALKING, Pattern::FAULT];
         for (index, one) in all.iter().enumerate() {
             for other in &all[index + 1..] {
                 assert_ne!(lit(*one), lit(*other), "{one:?} and {other:?}");

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::durable;
 
 const FILE: &str = "household.json";
+/// The device image lays it beside for a card that was just written, and for one that was reset by its button: see
+/// `yocto/device/root/usr/lib/doorway/preinit`. No setting: it says what this card has been through.
+pub const OPEN_TO_CLAIM: &str = "open-to-claim";
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,7 +41,7 @@ impl Shelf {
             io::Error::new(io::ErrorKind::InvalidData, format!("{} is damaged: {remedy}", self.0.display()))
         };
         let Written { name, secret } = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
-        Ok(Some(Household { name, secret: Secret::new(&secret).map_err(|_| damaged())? }))
+        Ok(Some(Household { name, secret: Secret::kept(&secret).map_err(|_| damaged())? }))
     }
 
     /// Keeps it, for the daemon's eyes only.
@@ -52,6 +55,19 @@ impl Shelf {
             durable::folder(folder, 0o700, None)?;
         }
         durable::write(&self.0, &json, 0o600, None).map_err(|error| self.explain(&error))
+    }
+
+    /// Whether whoever opens the page first may set the station up, without being there: nobody ever did. A station that lost
+    /// its settings, by a damaged card, is not a new one.
+    pub fn is_new(&self) -> bool {
+        self.0.with_file_name(OPEN_TO_CLAIM).exists()
+    }
+
+    /// Somebody has set the station up, here or by its configuration: it is never new again.
+    pub fn is_taken(&self) {
+        if let Err(error) = durable::remove(&self.0.with_file_name(OPEN_TO_CLAIM)) {
+            tracing::warn!("that the station is set up can't be remembered: {error}");
+        }
     }
 
     fn explain(&self, error: &io::Error) -> io::Error {
@@ -79,9 +95,28 @@ mod tests {
     }
 
     #[test]
+    fn what_was_chosen_under_an_older_rule_locks_nobody_out() {
+        let state = tempfile::tempdir().unwrap();
+        fs::write(state.path().join(FILE), r#"{"name":"Door","secret":"password1234"}"#).unwrap();
+        assert_eq!(Shelf::new(state.path()).read().unwrap().unwrap().secret.expose(), "password1234");
+    }
+
+    #[test]
+    fn a_station_is_new_once() {
+        let state = tempfile::tempdir().unwrap();
+        let shelf = Shelf::new(state.path());
+        assert!(!shelf.is_new());
+        fs::write(state.path().join(OPEN_TO_CLAIM), "").unwrap();
+        assert!(shelf.is_new());
+        shelf.is_taken();
+        assert!(!shelf.is_new());
+        shelf.is_taken();
+    }
+
+    #[test]
     fn a_damaged_file_does_not_open_the_station_to_others() {
         let state = tempfile::tempdir().unwrap();
-        for damaged in ["", "{", r#"{"name":"Door","secret":"x"}"#, r#"{"name":"Door"}"#] {
+        for damaged in ["", "{", r#"{"name":"Door","secret":" "}"#, r#"{"name":"Door"}"#] {
             fs::write(state.path().join(FILE), damaged).unwrap();
             let error = Shelf::new(state.path()).read().unwrap_err().to_string();
             assert!(error.contains("household.json is damaged: remove it"), "{error}");

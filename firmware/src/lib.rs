@@ -4,9 +4,11 @@
 //! reads clocks, sockets, devices and pins. `firmware/ARCHITECTURE.md` has the map.
 
 pub mod backup;
+pub mod certificate;
 pub mod config;
 pub mod durable;
 pub mod factory_reset;
+pub mod heap;
 pub mod household;
 mod http;
 pub mod https;

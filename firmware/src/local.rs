@@ -95,14 +95,15 @@ pub struct PanelMove {
 
 /// Everything that the local endpoint serves; `simulator` is empty without a simulated board.
 pub fn router(local: Local, simulator: Router) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/status", get(status))
         .route("/metrics", get(metrics))
         .route("/self-test", get(self_test))
         .with_state(local)
         .merge(simulator)
         .fallback(get(file))
-        .layer(middleware::from_fn(only_loopback_names))
+        .layer(middleware::from_fn(only_loopback_names));
+    doorway_signaling::harden(routes)
 }
 
 /// The panel of a simulated board: its page, state, events and presses.
@@ -244,5 +245,50 @@ async fn only_loopback_names(request: Request, next: Next) -> Response {
     match name {
         "localhost" | "127.0.0.1" | "[::1]" => next.run(request).await,
         _ => (StatusCode::MISDIRECTED_REQUEST, "ask for this as localhost").into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    async fn answer(request: &str) -> String {
+        let (questions, _) = mpsc::channel(1);
+        let metrics = PrometheusBuilder::new().build_recorder().handle();
+        let panel = Router::new().route("/sim", get(async || "the panel"));
+        let routes = router(Local { questions, metrics, companion: CompanionProbe::Elsewhere }, panel);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(axum::serve(listener, routes).into_future());
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(format!("{request}Connection: close\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        serving.abort();
+        answer
+    }
+
+    #[tokio::test]
+    async fn every_answer_carries_the_headers_that_protect_a_browser() {
+        for path in ["/sim", "/status", "/metrics", "/self-test", "/js/main.js", "/nothing"] {
+            let answer = answer(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n")).await;
+            for header in
+                ["content-security-policy: default-src 'none'", "x-content-type-options: nosniff", "cache-control: "]
+            {
+                assert!(answer.contains(header), "{path} lacks {header}: {answer}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_with_two_hosts_or_the_name_of_elsewhere_is_refused() {
+        let two = answer("GET /status HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n").await;
+        assert!(two.starts_with("HTTP/1.1 400 "), "{two}");
+        let elsewhere = answer("GET /status HTTP/1.1\r\nHost: evil.example\r\n").await;
+        assert!(elsewhere.starts_with("HTTP/1.1 421 "), "{elsewhere}");
     }
 }

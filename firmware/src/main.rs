@@ -11,7 +11,7 @@ use doorway_core::factory_reset::{ResetSettings, ResetVerdict};
 use doorwayd::backup::{self, BackupError, Places};
 use doorwayd::config::{self, Config, ConfigError};
 use doorwayd::video::VideoSettings;
-use doorwayd::{factory_reset, probe, provision, run, self_test};
+use doorwayd::{certificate, factory_reset, heap, probe, provision, run, self_test};
 use tracing_subscriber::EnvFilter;
 
 /// Exit code for what somebody has to mend: a configuration that can't be used, a port that another program has. The
@@ -76,6 +76,13 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
+    /// Show the certificate that the station's authority offers for installing: its fingerprint, also in words, to compare
+    /// with what a phone shows; the names and addresses that it vouches for, and until when.
+    Certificate {
+        /// The state folder.
+        #[arg(long, default_value = "/var/lib/doorway")]
+        state: PathBuf,
+    },
     /// Write the settings into one file that root alone may read: configuration, identity, secrets.
     Backup {
         /// The file; a tar.
@@ -120,6 +127,7 @@ impl From<PlacesNamed> for Places {
 }
 
 fn main() -> ExitCode {
+    heap::set_up();
     let arguments = Arguments::parse();
     log_to_stderr();
     match arguments.command {
@@ -147,7 +155,19 @@ fn main() -> ExitCode {
         }),
         Command::SelfTest { within, json, config } => ask_for_self_test(&config::path_or_default(config), within, json),
         Command::FactoryResetButton { config } => ask_for_reset(&config::path_or_default(config)),
-        Command::Backup { file, places } => told(backup::write(&places.into(), &file)),
+        Command::Certificate { state } => match certificate::describe(&state) {
+            Ok(described) => {
+                println!("{described}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("doorwayd: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
+        Command::Backup { file, places } => {
+            told(backup::write(&places.into(), &file).map(|written| println!("{written}")))
+        }
         Command::Restore { file: Some(file), places, .. } => told(backup::restore(&places.into(), &file)),
         Command::Restore { file: None, places, .. } => told(backup::finish(&places.into())),
         Command::ReleaseRelays { config } => {
@@ -163,8 +183,8 @@ fn with_config(path: &Path, then: impl FnOnce(Config) -> anyhow::Result<()>) -> 
     };
     match then(config) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => match error.downcast::<run::Misfit>() {
-            Ok(run::Misfit { named, message, remedy }) => bad_config(&Config::misfit(path, &named, message, &remedy)),
+        Err(error) => match error.downcast::<run::Misfits>() {
+            Ok(misfits) => bad_config(&Config::misfits(path, misfits.0)),
             Err(error) => {
                 eprintln!("doorwayd: {error:#}");
                 ExitCode::from(BAD_CONFIG)

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use axum::Router;
 use doorway_board::{Board, BoardDescription, Role};
-use doorway_core::{ButtonRole, ButtonSettings};
+use doorway_core::{ButtonRole, ButtonSettings, congestion};
 use doorway_proto::state::{Activity, Station as StationState};
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
@@ -56,7 +56,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let core = doorway_core::Station::new(core_settings(&config, &description))?;
 
     let socket = PeerSocket::bind(config.udp_port)?;
-    let peers = Peers::new(PeerFactory::new()?, socket, config.interfaces.clone(), config.impairment, now);
+    let factory = PeerFactory::new(congestion::estimate_for(config.video.max_bitrate_bps.into()))?;
+    let peers = Peers::new(factory, socket, config.interfaces.clone(), config.impairment, now);
     let listener = listen(config.local, "[local] listen").await?;
 
     let (edges, board_events) = mpsc::channel(EDGES);
@@ -67,10 +68,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             overrun_seen.store(true, Ordering::Relaxed);
         }
     })
-    .map_err(|error| Misfit {
-        named: Named::Board,
-        message: format!("the board can't be used: {error}"),
-        remedy: "compare its description with what `doorwayd probe` lists".into(),
+    .map_err(|error| {
+        Misfits::from(Misfit {
+            named: Named::Board,
+            message: format!("the board can't be used: {error}"),
+            remedy: "compare its description with what `doorwayd probe` lists".into(),
+        })
     })?;
 
     let (state, _) = watch::channel(state_of(&config));
@@ -115,29 +118,36 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Checks a configuration against its board without taking anything over.
+/// Checks a configuration against its board and this machine without taking anything over.
 ///
 /// # Errors
-/// When the board description can't be used, or has not what the configuration names.
+/// Everything that they have not, and what of the board description or the certificate can't be used.
 pub fn check(config: &Config) -> anyhow::Result<()> {
-    check_board(config)?;
-    doorway_core::Station::new(core_settings(config, &board(config)?))?;
+    let mut misfits = match board(config) {
+        Ok(description) => unwired(config, &description),
+        Err(misfits) => misfits.0,
+    };
     if let CompanionPlace::Inside(inside) = &config.companion
         && let Some(CertificateSource::Files { certificate, key }) = &inside.tls
+        && let Err(error) = https::load_files(certificate, key)
     {
-        https::load_files(certificate, key)?;
+        misfits.push(Misfit {
+            named: Named::Certificate,
+            message: error.to_string(),
+            remedy: "until then nobody gets through to the page".into(),
+        });
     }
-    match missing(config).into_iter().next() {
-        Some(misfit) => Err(misfit.into()),
-        None => Ok(()),
-    }
+    misfits.extend(missing(config));
+    Misfits::none_of(misfits)?;
+    doorway_core::Station::new(core_settings(config, &board(config)?))?;
+    Ok(())
 }
 
 /// Checks that the board has every button and door of a configuration.
 ///
 /// # Errors
 /// What it has not, or why its description can't be used.
-pub fn check_board(config: &Config) -> Result<(), Misfit> {
+pub fn check_board(config: &Config) -> Result<(), Misfits> {
     fits(config, &board(config)?)
 }
 
@@ -219,18 +229,50 @@ pub struct Misfit {
     pub remedy: String,
 }
 
-fn board(config: &Config) -> Result<BoardDescription, Misfit> {
-    BoardDescription::find(&config.board).map_err(|error| Misfit {
-        named: Named::Board,
-        message: error.to_string(),
-        remedy: "name a board that `doorwayd probe` lists, or the path of a description".into(),
+/// All that a configuration names and its board or machine does not have: at least one.
+#[derive(Debug)]
+pub struct Misfits(pub Vec<Misfit>);
+
+impl Misfits {
+    fn none_of(misfits: Vec<Misfit>) -> Result<(), Self> {
+        if misfits.is_empty() { Ok(()) } else { Err(Self(misfits)) }
+    }
+}
+
+impl From<Misfit> for Misfits {
+    fn from(misfit: Misfit) -> Self {
+        Self(vec![misfit])
+    }
+}
+
+impl std::fmt::Display for Misfits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let all: Vec<String> = self.0.iter().map(Misfit::to_string).collect();
+        f.write_str(&all.join("\n"))
+    }
+}
+
+impl std::error::Error for Misfits {}
+
+fn board(config: &Config) -> Result<BoardDescription, Misfits> {
+    BoardDescription::find(&config.board).map_err(|error| {
+        Misfits::from(Misfit {
+            named: Named::Board,
+            message: error.to_string(),
+            remedy: "name a board that `doorwayd probe` lists, or the path of a description".into(),
+        })
     })
 }
 
-/// Whether every button and door of the configuration is one of the board's.
-fn fits(config: &Config, description: &BoardDescription) -> Result<(), Misfit> {
-    if let Some(exit) = description.buttons.iter().find(|button| button.role == Role::Exit) {
-        return Err(Misfit {
+fn fits(config: &Config, description: &BoardDescription) -> Result<(), Misfits> {
+    Misfits::none_of(unwired(config, description))
+}
+
+/// Every button and door of the configuration that is none of the board's.
+fn unwired(config: &Config, description: &BoardDescription) -> Vec<Misfit> {
+    let mut misfits = Vec::new();
+    for exit in description.buttons.iter().filter(|button| button.role == Role::Exit) {
+        misfits.push(Misfit {
             named: Named::Board,
             message: format!(
                 "the board's button {:?} is an exit button, and those do not open a door yet",
@@ -241,31 +283,31 @@ fn fits(config: &Config, description: &BoardDescription) -> Result<(), Misfit> {
     }
     let calls = description.buttons.iter().filter(|button| button.role == Role::Call);
     let wired: Vec<&str> = calls.map(|wired| wired.id.as_str()).collect();
-    if let Some(button) = config.buttons.iter().find(|button| !wired.contains(&button.id.as_str())) {
-        return Err(misfit(Named::Button(button.id.to_string()), "button", &description.name, &wired));
+    for button in config.buttons.iter().filter(|button| !wired.contains(&button.id.as_str())) {
+        misfits.push(misfit(Named::Button(button.id.to_string()), "button", &description.name, &wired));
     }
     let wired: Vec<&str> = description.relays.iter().map(|wired| wired.id.as_str()).collect();
-    if let Some(door) = config.doors.iter().find(|door| !wired.contains(&door.id.as_str())) {
-        return Err(misfit(Named::Door(door.id.to_string()), "relay", &description.name, &wired));
+    for door in config.doors.iter().filter(|door| !wired.contains(&door.id.as_str())) {
+        misfits.push(misfit(Named::Door(door.id.to_string()), "relay", &description.name, &wired));
     }
     for (door, pulse) in config.doors.iter().zip(&config.pulses) {
         let relay = description.relays.iter().find(|relay| relay.id.as_str() == door.id.as_str());
         // The board's limit is for a daemon that forgot; one that ends a pulse at the same instant looks like it.
         if let Some(relay) = relay.filter(|relay| *pulse >= relay.max_pulse) {
-            return Err(Misfit {
+            misfits.push(Misfit {
                 named: Named::Door(door.id.to_string()),
                 message: format!("the pulse of {pulse:?} is not shorter than the board's limit, {:?}", relay.max_pulse),
                 remedy: "shorten pulse, or raise max_pulse in a board description of your own".into(),
             });
         }
     }
-    Ok(())
+    misfits
 }
 
 fn misfit(named: Named, kind: &str, board: &str, wired: &[&str]) -> Misfit {
     let id = match &named {
         Named::Button(id) | Named::Door(id) => id.as_str(),
-        Named::Board | Named::Camera | Named::Recording | Named::Interface(_) => board,
+        Named::Board | Named::Camera | Named::Recording | Named::Interface(_) | Named::Certificate => board,
     };
     Misfit {
         message: format!("{id:?} is no {kind} of the board {board:?}"),
@@ -293,6 +335,7 @@ fn state_of(config: &Config) -> StationState {
         doors: config.doors.clone(),
         activity: Activity::Idle,
         media: crate::station::media_at_rest(config),
+        faults: Vec::new(),
     }
 }
 
@@ -325,4 +368,25 @@ fn watchdog() -> (Option<Duration>, impl FnMut(Instant)) {
         }
     };
     (every, feed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn all_that_board_and_machine_do_not_have_is_said_at_once() {
+        let text = "[board]\ndescription = \"simulated\"\n[[button]]\nid = \"bell\"\n[[button]]\nid = \"horn\"\n\
+            [[door]]\nid = \"gate\"\n[video]\ndevice = \"/dev/none\"\n[network]\ninterfaces = [\"none0\", \"none1\"]\n\
+            [companion]\ntls = \"files\"\ncertificate = \"/none.pem\"\nkey = \"/none.key\"\n";
+        let path = Path::new("doorway.toml");
+        let config = Config::parse(path, text).unwrap();
+        let misfits = check(&config).unwrap_err().downcast::<Misfits>().unwrap();
+        let error = Config::misfits_in(path, text, misfits.0).to_string();
+        let places: Vec<&str> =
+            error.lines().filter_map(|line| line.strip_prefix("doorway.toml:")?.split(": ").next()).collect();
+        assert_eq!(places, ["4:6", "6:6", "8:6", "10:10", "12:15", "12:24", "15:15"], "{error}");
+    }
 }

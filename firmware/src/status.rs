@@ -43,7 +43,7 @@ pub struct Status {
     pub companion: CompanionStatus,
     /// The doors.
     pub doors: Vec<DoorStatus>,
-    /// Buttons that are stuck and relays that do not release, as sentences.
+    /// Buttons that are stuck, relays that do not release, a port that can't be had, as sentences.
     pub faults: Vec<String>,
     /// What the process holds.
     pub resources: Resources,
@@ -169,6 +169,8 @@ pub struct CompanionStatus {
     pub connected: bool,
     /// Clients in the station's room.
     pub clients: usize,
+    /// Why it is out of reach or can't be reached by pages, and what to do.
+    pub trouble: Option<String>,
 }
 
 /// A door.
@@ -178,6 +180,23 @@ pub struct DoorStatus {
     pub id: String,
     /// Whether its relay is energised.
     pub open: bool,
+    /// Its latest opening since the daemon started.
+    pub opened: Option<Opening>,
+}
+
+/// When and by whom a door was opened.
+#[derive(Debug, Clone, Serialize)]
+pub struct Opening {
+    /// When the relay had acted, in milliseconds since the Unix epoch.
+    pub at_ms: f64,
+    /// The client that asked for it.
+    pub client: String,
+    /// What a person reads of that client.
+    pub name: String,
+    /// The call.
+    pub call: String,
+    /// `rung_call` after a press, `call_without_ring` where the door may do without.
+    pub way: &'static str,
 }
 
 /// What the process holds.

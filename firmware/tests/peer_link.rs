@@ -16,8 +16,11 @@ use str0m::media::{Frequency, KeyframeRequestKind, MediaData, MediaKind, MediaTi
 use str0m::net::{Protocol, Receive, Transmit};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
+const MOST_BPS: u64 = 2_000_000;
 const STATION: &str = "10.0.0.1:4000";
 const CLIENT: &str = "10.0.0.2:5000";
+/// The payload type of what is sent again (RFC 4588).
+const RESENT: u8 = 103;
 const FRAME: Duration = Duration::from_millis(33);
 
 fn ms(milliseconds: u64) -> Duration {
@@ -50,6 +53,8 @@ struct Seen {
     requests: Vec<Request>,
     malformed: Vec<String>,
     lost_at: Option<Instant>,
+    channel_missing: usize,
+    handshake_failed: usize,
     client_video: Option<Mid>,
     client_sound: Option<Mid>,
     client_channel: Option<ChannelId>,
@@ -57,20 +62,48 @@ struct Seen {
     pictures: Vec<MediaData>,
     control: Vec<ControlEvent>,
     packets: usize,
+    resent: usize,
 }
 
 impl World {
     /// Offer and answer are exchanged; the rest is up to the link.
     fn new(settings: ImpairmentSettings) -> Self {
+        Self::answering(settings, |answer| answer)
+    }
+
+    /// The same with an answer as other clients write it.
+    fn answering(settings: ImpairmentSettings, rewrite: impl FnOnce(String) -> String) -> Self {
+        Self::with_client(settings, |config| config, |_| {}, rewrite)
+    }
+
+    /// The same with a client that is made and prepared in another way.
+    fn with_client(
+        settings: ImpairmentSettings,
+        configure: impl FnOnce(RtcConfig) -> RtcConfig,
+        prepare: impl FnOnce(&mut Rtc),
+        rewrite: impl FnOnce(String) -> String,
+    ) -> Self {
+        Self::carrying(MOST_BPS, settings, configure, prepare, rewrite)
+    }
+
+    /// The same with another most that the station asks a way to carry.
+    fn carrying(
+        most_bps: u64,
+        settings: ImpairmentSettings,
+        configure: impl FnOnce(RtcConfig) -> RtcConfig,
+        prepare: impl FnOnce(&mut Rtc),
+        rewrite: impl FnOnce(String) -> String,
+    ) -> Self {
         let now = Instant::now();
-        let factory = PeerFactory::new().unwrap();
+        let factory = PeerFactory::new(most_bps).unwrap();
         let call = CallId::new("0000000000000001").unwrap();
         let here: SocketAddr = STATION.parse().unwrap();
         let (mut station, offer) = Peer::offer(&factory, call, &[here], now).unwrap();
-        let mut client = RtcConfig::new().set_reordering_size_audio(0).build(now);
+        let mut client = configure(RtcConfig::new().set_reordering_size_audio(0)).build(now);
+        prepare(&mut client);
         client.add_local_candidate(Candidate::host(CLIENT.parse().unwrap(), Protocol::Udp).unwrap());
         let answer = client.sdp_api().accept_offer(SdpOffer::from_sdp_string(&offer).unwrap()).unwrap();
-        station.handle_answer(&answer.to_sdp_string(), now).unwrap();
+        station.handle_answer(&rewrite(answer.to_sdp_string()), now).unwrap();
         let back = ImpairmentSettings { seed: settings.seed + 1, ..settings };
         Self {
             now,
@@ -131,7 +164,7 @@ impl World {
         while let Some(transmit) = self.to_station.poll_item(self.now) {
             let receive =
                 Receive::new(Protocol::Udp, transmit.source, transmit.destination, &transmit.contents).unwrap();
-            self.station.handle_receive(receive, self.now);
+            self.station.handle_receive(receive, &transmit.contents, self.now);
         }
         let _ = self.client.handle_input(Input::Timeout(self.now));
         self.station.handle_timeout(self.now);
@@ -144,6 +177,9 @@ impl World {
                 PeerOutput::Timeout(at) => return at,
                 PeerOutput::Transmit(transmit) => {
                     self.seen.packets += 1;
+                    if transmit.contents.get(1).is_some_and(|byte| byte & 0x7f == RESENT) {
+                        self.seen.resent += 1;
+                    }
                     if !self.cut {
                         self.to_client.handle_item(transmit, self.now);
                     }
@@ -155,6 +191,8 @@ impl World {
                     PeerEvent::Request(request) => self.seen.requests.push(request),
                     PeerEvent::Malformed(message) => self.seen.malformed.push(message),
                     PeerEvent::Estimate(_) => {}
+                    PeerEvent::ChannelMissing => self.seen.channel_missing += 1,
+                    PeerEvent::HandshakeFailed => self.seen.handshake_failed += 1,
                     PeerEvent::Lost => {
                         assert_eq!(self.seen.lost_at, None, "lost twice");
                         self.seen.lost_at = Some(self.now);
@@ -234,7 +272,7 @@ fn send_pictures(world: &mut World, count: u32) {
 
 #[test]
 fn the_offer_names_the_profile_that_the_encoder_makes_and_nothing_else() {
-    let factory = PeerFactory::new().unwrap();
+    let factory = PeerFactory::new(MOST_BPS).unwrap();
     let call = CallId::new("1").unwrap();
     let (_, offer) = Peer::offer(&factory, call, &[STATION.parse().unwrap()], Instant::now()).unwrap();
     assert_eq!(offer.matches("H264/90000").count(), 1, "{offer}");
@@ -245,7 +283,38 @@ fn the_offer_names_the_profile_that_the_encoder_makes_and_nothing_else() {
         "{offer}"
     );
     assert!(offer.contains("a=candidate:") && offer.contains("10.0.0.1 4000"), "{offer}");
-    assert!(offer.contains("m=application"), "{offer}");
+    let lines: Vec<&str> = offer.lines().filter_map(|line| line.strip_prefix("m=")?.split(' ').next()).collect();
+    assert_eq!(lines, ["audio", "application", "video"], "a rejected picture takes nothing else down");
+}
+
+/// The answer of a browser that has no H.264: its line of the picture is rejected, without credentials or a name.
+fn without_a_picture(answer: String) -> String {
+    let (rest, _) = answer.split_once("m=video").unwrap();
+    format!("{rest}m=video 0 UDP/TLS/RTP/SAVPF 120\r\nc=IN IP4 0.0.0.0\r\na=inactive\r\na=rtpmap:120 VP8/90000\r\n")
+}
+
+#[test]
+fn a_client_that_can_t_show_the_picture_talks_all_the_same() {
+    let mut world = World::answering(link(0.0), without_a_picture);
+    world.run_until(|seen| seen.connected && !seen.control.is_empty(), Duration::from_secs(20));
+    assert!(!world.station.takes_pictures() && !world.station.awaits_keyframe());
+    world.station.send_picture(&picture(0, true, 10_000), true, world.now);
+    assert!(world.station.send_control(&ControlEvent::Accepted {}));
+    world.run(ms(300));
+    assert!(world.seen.pictures.is_empty());
+    assert!(world.seen.control.contains(&ControlEvent::Accepted {}), "{:?}", world.seen.control);
+}
+
+#[test]
+fn an_answer_that_agrees_to_the_picture_without_a_word_about_its_profile_gets_it() {
+    let silent = |answer: String| -> String {
+        answer.split_inclusive("\r\n").filter(|line| !line.starts_with("a=fmtp:102")).collect()
+    };
+    let mut world = World::answering(link(0.0), silent);
+    world.run_until(|seen| seen.connected, Duration::from_secs(20));
+    world.station.send_picture(&picture(0, true, 10_000), true, world.now);
+    world.run(ms(300));
+    assert_eq!(world.seen.pictures.len(), 1);
 }
 
 #[test]
@@ -284,6 +353,25 @@ fn nearly_all_pictures_arrive_whole_though_every_tenth_packet_is_lost() {
 }
 
 #[test]
+fn a_way_that_carries_enough_is_not_probed_with_pictures_that_were_sent() {
+    let mut world = World::connected(link(0.0));
+    send_pictures(&mut world, 300);
+    let before = world.seen.resent;
+    send_pictures(&mut world, 900);
+    assert_eq!(world.seen.resent, before, "nothing was lost");
+}
+
+#[test]
+fn a_way_is_probed_for_as_much_as_the_best_picture_takes() {
+    let mut world = World::carrying(5 * MOST_BPS, link(0.0), |config| config, |_| {}, |answer| answer);
+    world.run_until(|seen| seen.connected && seen.client_channel.is_some(), Duration::from_secs(20));
+    send_pictures(&mut world, 60);
+    let before = world.seen.resent;
+    send_pictures(&mut world, 240);
+    assert!(world.seen.resent > before, "no probe came after the first ones, which a smaller picture needs");
+}
+
+#[test]
 fn the_clients_voice_comes_with_its_order_and_time() {
     let mut world = World::connected(link(0.0));
     let mid = world.seen.client_sound.unwrap();
@@ -308,6 +396,96 @@ fn the_clients_voice_comes_with_its_order_and_time() {
         assert_eq!(pair[1].timestamp, pair[0].timestamp + 960);
         assert_eq!(pair[1].data[0], pair[0].data[0] + 1);
     }
+}
+
+/// Sends `count` packets of sound from `first` on, one each 20 ms.
+fn say_sound(world: &mut World, first: u64, count: u64) {
+    let mid = world.seen.client_sound.unwrap();
+    let is_opus = |params: &str0m::format::PayloadParams| params.spec().codec == str0m::format::Codec::Opus;
+    let pt = world.client.writer(mid).unwrap().payload_params().find(|params| is_opus(params)).unwrap().pt();
+    for number in first..first + count {
+        let time = MediaTime::new(number * 960, Frequency::FORTY_EIGHT_KHZ);
+        let now = world.now;
+        world.client.writer(mid).unwrap().write(pt, now, time, vec![number as u8; 60]).unwrap();
+        world.run(ms(20));
+    }
+}
+
+/// An answer that names no source of what the client sends.
+fn without_sources(answer: String) -> String {
+    assert!(answer.contains("a=ssrc:"), "{answer}");
+    answer.split_inclusive("\r\n").filter(|line| !line.starts_with("a=ssrc")).collect()
+}
+
+#[test]
+fn sound_of_a_client_that_names_no_source_and_no_line_is_known_by_its_payload_type() {
+    let mut world = World::with_client(link(0.0), RtcConfig::clear_extension_map, |_| {}, without_sources);
+    world.run_until(|seen| seen.connected, Duration::from_secs(20));
+    say_sound(&mut world, 0, 50);
+    world.run(ms(100));
+    let heard: Vec<u8> = world.seen.sound.iter().map(|packet| packet.data[0]).collect();
+    assert_eq!(heard, (0..50).collect::<Vec<u8>>(), "the first packet is heard, too");
+}
+
+#[test]
+fn a_forged_source_cuts_no_sound_off() {
+    let mut world = World::with_client(link(0.0), RtcConfig::clear_extension_map, |_| {}, without_sources);
+    world.run_until(|seen| seen.connected, Duration::from_secs(20));
+    let forge = |world: &mut World, source: u8| {
+        let mut datagram = vec![0u8; 80];
+        datagram[..12].copy_from_slice(&[0x80, 111, 0, 1, 0, 0, 0, 0, 0, 0, 0, source]);
+        let from = CLIENT.parse().unwrap();
+        let receive = Receive::new(Protocol::Udp, from, STATION.parse().unwrap(), &datagram).unwrap();
+        world.station.handle_receive(receive, &datagram, world.now);
+    };
+    // Before the client says anything, and while it speaks.
+    (1..=100).for_each(|source| forge(&mut world, source));
+    for first in 0..50 {
+        say_sound(&mut world, first, 1);
+        forge(&mut world, 101);
+    }
+    world.run(ms(100));
+    assert_eq!(world.seen.sound.len(), 50);
+    assert_eq!(world.seen.lost_at, None);
+}
+
+#[test]
+fn a_client_with_another_certificate_than_it_announced_fails_its_handshake_and_is_told_of_once() {
+    let other = |answer: String| -> String {
+        let (before, rest) = answer.split_once("a=fingerprint:sha-256 ").unwrap();
+        let (_, after) = rest.split_once("\r\n").unwrap();
+        format!("{before}a=fingerprint:sha-256 {}\r\n{after}", ["AB"; 32].join(":"))
+    };
+    let mut world = World::answering(link(0.0), other);
+    world.run(Duration::from_secs(10));
+    assert_eq!((world.seen.handshake_failed, world.seen.connected, world.seen.lost_at), (1, false, None));
+}
+
+#[test]
+fn a_data_channel_that_does_not_open_is_missed_once_and_the_picture_goes_on() {
+    // As the client of DTLS it should begin the association, and waits.
+    let wait = |client: &mut Rtc| {
+        let mut client = client.direct_api();
+        client.start_dtls(true).unwrap();
+        client.start_sctp(false);
+    };
+    let mut world = World::with_client(
+        link(0.0),
+        |config| config,
+        wait,
+        |answer| {
+            assert!(answer.contains("a=setup:active"), "{answer}");
+            answer
+        },
+    );
+    world.run_until(|seen| seen.connected, Duration::from_secs(20));
+    world.run(Duration::from_secs(4));
+    assert_eq!(world.seen.channel_missing, 0);
+    world.run(Duration::from_secs(10));
+    assert_eq!((world.seen.channel_missing, world.seen.lost_at), (1, None));
+    send_pictures(&mut world, 10);
+    world.run(ms(300));
+    assert_eq!(world.seen.pictures.len(), 10);
 }
 
 #[test]
@@ -399,7 +577,7 @@ fn the_clients_goodbye_ends_the_connection_at_once() {
 
 #[test]
 fn an_answer_that_is_none_is_an_error_and_a_second_one_too() {
-    let factory = PeerFactory::new().unwrap();
+    let factory = PeerFactory::new(MOST_BPS).unwrap();
     let call = CallId::new("1").unwrap();
     let (mut peer, offer) = Peer::offer(&factory, call, &[STATION.parse().unwrap()], Instant::now()).unwrap();
     assert!(peer.handle_answer("v=0\r\nnonsense", Instant::now()).is_err());
@@ -412,7 +590,7 @@ fn an_answer_that_is_none_is_an_error_and_a_second_one_too() {
 proptest::proptest! {
     #[test]
     fn any_answer_and_candidate_is_taken_or_refused(answer in "\\PC{0,300}|v=0\r\n(([a-z]=\\PC{0,30}|a=[a-z]{1,12}:\\PC{0,20})\r\n){0,12}", candidate in "\\PC{0,80}|candidate:[0-9a-z .:]{0,60}") {
-        let factory = PeerFactory::new().unwrap();
+        let factory = PeerFactory::new(MOST_BPS).unwrap();
         let call = CallId::new("1").unwrap();
         let (mut peer, _) = Peer::offer(&factory, call, &[STATION.parse().unwrap()], Instant::now()).unwrap();
         let _ = peer.handle_answer(&answer, Instant::now());
@@ -425,7 +603,7 @@ proptest::proptest! {
         let mut world = World::connected(link(0.0));
         for datagram in datagrams {
             if let Ok(receive) = Receive::new(Protocol::Udp, CLIENT.parse().unwrap(), STATION.parse().unwrap(), &datagram) {
-                world.station.handle_receive(receive, world.now);
+                world.station.handle_receive(receive, &datagram, world.now);
             }
             world.run(ms(10));
         }

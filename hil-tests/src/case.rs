@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use libtest_mimic::{Arguments, Failed, Trial};
 use tempfile::TempDir;
 
 /// Two browsers and an encoder fill a small machine: a second case beside them would measure the machine.
@@ -78,6 +80,22 @@ pub fn case(within: Duration, body: impl AsyncFnOnce(&Case) -> Result<()>) {
         }
         panic!("{error:#}\n(HIL_KEEP=1 keeps the case's folder)");
     }
+}
+
+/// Runs the cases of a file one by one, or has them ignored, all for one reason that is told.
+pub fn run_unless(obstacle: Option<&str>, cases: impl IntoIterator<Item = (&'static str, fn())>) -> ExitCode {
+    let trials = cases.into_iter().map(|(name, body)| {
+        let trial = Trial::test(name, move || {
+            let outcome = std::panic::catch_unwind(body);
+            outcome.map_err(|panic| Failed::from(panic.downcast_ref::<String>().cloned().unwrap_or_default()))
+        });
+        match obstacle {
+            Some(reason) => trial.with_kind(reason).with_ignored_flag(true),
+            None => trial,
+        }
+    });
+    let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
 /// Runs `future` on a runtime of its own in this thread.

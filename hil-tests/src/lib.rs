@@ -16,10 +16,11 @@
 //! - [`rauc`]: a real RAUC with slots, keys and bundles for the cases of an update.
 //! - [`leaks`], [`tone`], [`wait`], [`process`]: what all of them use.
 //! - [`file_server`], [`mdns`]: what a household network has beside the device.
-//! - [`figures`]: the measurements behind `make figures`.
+//! - [`figures`]: the measurements behind `make figures`; [`bare_sender`]: what their CPU times are multiples of.
 //!
 //! A missing tool is an error that names its remedy, never a pass.
 
+pub mod bare_sender;
 pub mod bench;
 pub mod browser;
 pub mod case;

@@ -141,10 +141,3 @@ pub(crate) fn raise_open_files() -> io::Result<u64> {
     }
     Ok(limit.rlim_cur)
 }
-
-/// How many clock ticks a second of CPU time has in `/proc/PID/stat`.
-pub(crate) fn ticks_per_second() -> f64 {
-    // SAFETY: sysconf takes an integer and touches no memory of ours.
-    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
-    if ticks > 0 { ticks as f64 } else { 100.0 }
-}

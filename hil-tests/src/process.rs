@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::os;
 
@@ -131,33 +131,23 @@ pub fn descendants(pid: u32) -> Vec<u32> {
     found
 }
 
-/// CPU time that `pid` used so far, in user and kernel mode, over all of its threads.
+/// CPU time that each running thread of `pid` used so far, to the nanosecond, by the thread's name; threads of one name are
+/// summed.
 ///
 /// # Errors
-/// When there is no such process.
-pub fn cpu_time(pid: u32) -> Result<Duration> {
-    let fields = stat(pid).with_context(|| format!("reading the CPU time of process {pid}"))?;
-    used(&fields).context("reading utime and stime")
-}
-
-/// CPU time that each thread of `pid` used so far, by the thread's name; threads of one name are summed.
-pub fn cpu_time_by_thread(pid: u32) -> BTreeMap<String, Duration> {
+/// When there is no such process, or its kernel has no `schedstat`.
+pub fn cpu_time_by_thread(pid: u32) -> Result<BTreeMap<String, Duration>> {
     let mut threads = BTreeMap::new();
-    for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
+    for task in tasks.with_context(|| format!("listing the threads of process {pid}"))?.flatten() {
         let name = fs::read_to_string(task.path().join("comm")).unwrap_or_default().trim().to_owned();
-        if let Some(time) = fields(&task.path().join("stat")).and_then(|fields| used(&fields)) {
-            *threads.entry(name).or_default() += time;
-        }
+        // A thread that ended since it was listed has no file any more.
+        let Ok(text) = fs::read_to_string(task.path().join("schedstat")) else { continue };
+        let time = text.split_whitespace().next().and_then(|nanos| nanos.parse().ok());
+        *threads.entry(name).or_default() += time.map(Duration::from_nanos).context("reading a schedstat")?;
     }
-    threads
-}
-
-/// User and system time out of the fields of a `stat` file.
-fn used(fields: &[String]) -> Option<Duration> {
-    // proc(5): utime and stime are fields 14 and 15; the name and what precedes it are cut off already.
-    let ticks = |field: usize| fields.get(field - 3).and_then(|text| text.parse::<u64>().ok());
-    let (user, system) = ticks(14).zip(ticks(15))?;
-    Some(Duration::from_secs_f64((user + system) as f64 / os::ticks_per_second()))
+    ensure!(!threads.is_empty(), "the kernel has no /proc/PID/task/TID/schedstat (CONFIG_SCHED_INFO)");
+    Ok(threads)
 }
 
 /// Memory of `pid` that is in RAM, in KiB.
@@ -165,10 +155,22 @@ fn used(fields: &[String]) -> Option<Duration> {
 /// # Errors
 /// When there is no such process.
 pub fn resident_kb(pid: u32) -> Result<u64> {
+    memory_kb(pid, "VmRSS:")
+}
+
+/// The heap and the stacks of `pid` in RAM, in KiB: what of [`resident_kb`] is neither program nor library.
+///
+/// # Errors
+/// When there is no such process.
+pub fn heap_kb(pid: u32) -> Result<u64> {
+    memory_kb(pid, "RssAnon:")
+}
+
+fn memory_kb(pid: u32, field: &str) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"));
     let status = status.with_context(|| format!("reading the memory of process {pid}"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("finding VmRSS")?;
-    line.trim().trim_end_matches(" kB").parse().with_context(|| format!("reading VmRSS {line:?}"))
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).with_context(|| format!("finding {field}"))?;
+    line.trim().trim_end_matches(" kB").parse().with_context(|| format!("reading {field} {line:?}"))
 }
 
 /// Raises the limit of open files for this process and those it starts from now on, and returns it.
@@ -237,10 +239,12 @@ mod tests {
     #[test]
     fn cpu_time_and_memory_of_a_process_are_read() {
         let us = std::process::id();
-        let before = cpu_time(us).unwrap();
+        let used = || cpu_time_by_thread(us).unwrap().values().sum::<Duration>();
+        let before = used();
         let start = Instant::now();
         while start.elapsed() < Duration::from_millis(200) {}
-        assert!(cpu_time(us).unwrap() > before);
-        assert!(resident_kb(us).unwrap() > 500);
+        assert!(used() > before + Duration::from_millis(50));
+        let heap = heap_kb(us).unwrap();
+        assert!(heap > 100 && resident_kb(us).unwrap() > heap);
     }
 }

@@ -12,7 +12,7 @@ use crate::wait::{Look, until};
 
 /// How long something may take that a person waits for without wondering. The figures measure how long it takes; a
 /// case only wants it to happen, on a loaded machine too.
-pub const SOON: Duration = Duration::from_secs(8);
+pub const SOON: Duration = Duration::from_secs(20);
 
 /// The tone that the station's microphone hears, from [`Config::default`].
 pub const STATION_HZ: f64 = 440.0;

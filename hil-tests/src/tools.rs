@@ -29,6 +29,14 @@ pub fn jig() -> Result<PathBuf> {
     ours("jig", "DOORWAY_JIG")
 }
 
+/// The program that only encrypts and sends: `DOORWAY_BARE_SENDER`, or what was built beside this program.
+///
+/// # Errors
+/// When there is none.
+pub fn bare_sender() -> Result<PathBuf> {
+    ours("bare-sender", "DOORWAY_BARE_SENDER")
+}
+
 /// Where everything goes that can be made again: `DOORWAY_CACHE`, which the Makefile sets.
 ///
 /// # Errors
@@ -71,6 +79,14 @@ pub fn gst_launch() -> Result<PathBuf> {
     foreign("GST_LAUNCH", &["gst-launch-1.0"])
 }
 
+/// Go, which builds a receiver over pion: `GO`, or `go` in `PATH`.
+///
+/// # Errors
+/// When there is none.
+pub fn go() -> Result<PathBuf> {
+    foreign("GO", &["go"])
+}
+
 /// The library that gives a process a clock of its own: `FAKETIME`, or where the distribution has it.
 ///
 /// # Errors
@@ -95,7 +111,7 @@ fn ours(name: &str, variable: &str) -> Result<PathBuf> {
             "there is no {name} beside {}: build it first with `cargo build -p {}`, or say where it is in {variable}",
             this.display(),
             match name {
-                "jig" => "doorway-hil-tests",
+                "jig" | "bare-sender" => "doorway-hil-tests",
                 package => package,
             },
         )

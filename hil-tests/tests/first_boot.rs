@@ -112,6 +112,42 @@ fn a_new_station_is_set_up_from_its_page_and_then_rings_over_https() {
 }
 
 #[test]
+fn a_station_that_lost_its_settings_is_set_up_by_who_presses_its_button() {
+    case(CASE, async |case| {
+        let (config, plain) = unclaimed()?;
+        let folder = case.fresh("image", "");
+        let state = folder.join("state");
+        std::fs::create_dir_all(&state)?;
+        // A device image, and nothing that says that its card is new.
+        let os_release = folder.join("os-release");
+        std::fs::write(&os_release, "IMAGE_ID=doorway\nIMAGE_VERSION=1.2.3\n")?;
+        let variable = |name: &str, path: &PathBuf| (name.to_owned(), path.to_string_lossy().into_owned());
+        let environment = vec![variable("DOORWAY_OS_RELEASE", &os_release), variable("STATE_DIRECTORY", &state)];
+        let mut device = Simulated::start_in(environment, case, config.with("call.ring_timeout", "3 s")).await?;
+        Browser::install_authority_of(case, &plain).await?;
+        let browser = Browser::start_as(case, Screen::Phone, Microphone::Granted).await?;
+        let page = browser.open(&format!("{plain}/")).await?;
+        let asks =
+            "return document.querySelector('#claim-press').offsetHeight > 0 && document.querySelector('#claim').hidden";
+        page.wait_for("the page asks for a press", SOON, asks).await?;
+        page.screenshot("claim-press-phone").await?;
+        // Not from the page alone, whoever asks.
+        let claim = "const answer = await fetch('claim', { method: 'POST', headers: { 'content-type': 'application/json' },\
+            body: JSON.stringify({ name: 'Mine', secret: 'tk4m-92xq-hv7w-pm3d' }) });\
+            document.body.dataset.asked = answer.status";
+        page.run(&format!("(async () => {{ {claim} }})()"), vec![]).await?;
+        page.wait_for("it is refused", SOON, "return document.body.dataset.asked === '409'").await?;
+        device.press().await?;
+        first_screen(&page).await?;
+        type_into(&page, "#claim-name", "Garden gate").await?;
+        page.click("#claim-suggest").await?;
+        page.click("#claim-send").await?;
+        page.wait_online(SOON).await?;
+        device.stop().await
+    });
+}
+
+#[test]
 fn how_to_install_the_certificate_is_told_over_plain_http_and_over_https() {
     case(CASE, async |case| {
         let (config, plain) = unclaimed()?;
@@ -140,6 +176,44 @@ fn how_to_install_the_certificate_is_told_over_plain_http_and_over_https() {
             .await?;
             browser.close().await?;
         }
+        device.stop().await
+    });
+}
+
+#[test]
+fn who_does_not_trust_the_station_yet_sees_its_certificate_first_and_who_does_is_led_on() {
+    case(CASE, async |case| {
+        let (config, plain) = unclaimed()?;
+        let mut device = Simulated::start(case, config).await?;
+        let stranger = Browser::start_as(case, Screen::Phone, Microphone::Granted).await?;
+        let page = stranger.open(&format!("{plain}/?name=Hall")).await?;
+        page.wait_for("the fingerprint is shown", SOON, "return !document.querySelector('#certificate-is').hidden")
+            .await?;
+        page.screenshot("certificate-first-phone").await?;
+        // Whoever asks the station itself gets the same.
+        let mut command = Command::new(tools::doorwayd()?);
+        command.arg("certificate").arg("--state").arg(device.config_path().with_extension("state"));
+        let said = String::from_utf8(command.output()?.stdout)?;
+        for element in ["words", "sha256"] {
+            let script = format!("return document.querySelector('#certificate-{element}').textContent");
+            let shown = page.run(&script, vec![]).await?;
+            let shown = shown.as_str().context("a text")?;
+            ensure!(shown.len() > 20 && said.contains(shown), "the page shows {shown}, the station {said}");
+        }
+        let home = page.run("return document.querySelector('#certificate-home').href", vec![]).await?;
+        ensure!(home == format!("{}?name=Hall", device.page()), "{home}");
+        // Nobody leads it on, however long it waits.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let place = page.run("return location.href", vec![]).await?;
+        ensure!(place == format!("{plain}/?name=Hall"), "{place}");
+        stranger.close().await?;
+
+        Browser::install_authority_of(case, &plain).await?;
+        let browser = Browser::start_as(case, Screen::Phone, Microphone::Granted).await?;
+        let page = browser.open(&format!("{plain}/?name=Hall")).await?;
+        first_screen(&page).await?;
+        page.wait_for("it is led on", SOON, "return location.protocol === 'https:'").await?;
+        browser.close().await?;
         device.stop().await
     });
 }

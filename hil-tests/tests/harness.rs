@@ -18,7 +18,7 @@ fn the_clock_in_the_picture_is_read_and_its_latency_is_small() {
         let browser = Browser::start(case).await?;
         let page = browser.open_online(server.url()).await?;
         let frames = page.picture_moves(20, SOON).await?;
-        let latency = Latency::of_frames(&frames)?;
+        let latency = Latency::to_canvas(&frames)?;
         ensure!((-1.0..80.0).contains(&latency.percentile(50.0)), "{latency:?}");
         ensure!(page.unreadable_frames().await? == 0, "{}", page.summary().await?);
         Ok(())

@@ -8,9 +8,12 @@ use doorway_proto::ids::CallId;
 use doorway_proto::signaling::{ClientMessage, ClientSignal, EndReason, Hello, MAX_FRAME_BYTES, Refusal};
 use doorway_proto::state::Activity;
 use hil_tests::case::case;
-use hil_tests::device::{Config, Device};
+use hil_tests::device::{Config, Device, Simulated};
+use hil_tests::peer::odd::{self, Odd};
 use hil_tests::peer::{Frame, Receiver, Socket, Want, client_hello, fresh_id};
 use hil_tests::scene::{SOON, Scene};
+use hil_tests::wait::{Look, until};
+use tokio::io::AsyncWriteExt as _;
 
 const CASE: Duration = Duration::from_secs(120);
 
@@ -213,7 +216,7 @@ async fn the_page_rings_on_alone(scene: &Scene, bad: Receiver) -> Result<()> {
 fn a_secret_keeps_out_who_does_not_know_it() {
     case(CASE, async |case| {
         let config = Config::default().with("companion.secret", "correct horse battery");
-        let device = hil_tests::device::Simulated::start(case, config).await?;
+        let device = Simulated::start(case, config).await?;
         let mut stranger = Socket::open(&device.socket()).await?;
         stranger.send(&client_hello(&fresh_id())).await?;
         stranger.expect_refusal(Refusal::Secret).await?;
@@ -228,4 +231,116 @@ fn a_secret_keeps_out_who_does_not_know_it() {
         scene.page.click("#decline").await?;
         scene.leave_nothing().await
     });
+}
+
+/// How many odd clients come, and how many at a time.
+const ODD: usize = 1000;
+const AT_A_TIME: usize = 50;
+/// What the heap may be larger afterwards, in KiB: pages that are in use here and there.
+const SLACK_KIB: u64 = 2 * 1024;
+
+#[test]
+fn a_thousand_odd_clients_leave_no_memory_behind() {
+    case(CASE, async |case| {
+        let mut device = Simulated::start(case, Config::default()).await?;
+        odd_clients(&device, AT_A_TIME).await?;
+        let before = heap_kib(&device)?;
+        for _ in 0..ODD / AT_A_TIME {
+            odd_clients(&device, AT_A_TIME).await?;
+        }
+        until("the heap is as small as before", SOON, async || {
+            let now = heap_kib(&device)?;
+            Ok(Look::when(now <= before + SLACK_KIB, (), format!("{now} KiB, {before} KiB at the start")))
+        })
+        .await?;
+        device.nothing_is_left().await?;
+        device.stop().await
+    });
+}
+
+/// Of WebRTC; as many at a time as the station has places for.
+const ODD_CONNECTIONS: usize = 200;
+
+#[test]
+fn two_hundred_odd_connections_leave_no_memory_behind() {
+    case(CASE, async |case| {
+        let mut device = Simulated::start(case, Config::default()).await?;
+        odd_connections(&device).await?;
+        let before = heap_kib(&device)?;
+        for _ in 0..ODD_CONNECTIONS / PLACES {
+            odd_connections(&device).await?;
+        }
+        until("the heap is as small as before", SOON, async || {
+            let now = heap_kib(&device)?;
+            Ok(Look::when(now <= before + SLACK_KIB, (), format!("{now} KiB, {before} KiB at the start")))
+        })
+        .await?;
+        device.nothing_is_left().await?;
+        device.stop().await
+    });
+}
+
+/// `max_peers` as it comes.
+const PLACES: usize = 8;
+
+/// As many clients as there are places, each of which leaves its connection in another state.
+async fn odd_connections(device: &Simulated) -> Result<()> {
+    let url = device.socket();
+    let clients = (0..PLACES).map(async |index| {
+        let odd = match index {
+            0 => Odd::Silent,
+            1 => Odd::Unreachable,
+            2 => Odd::OtherCertificate,
+            steps => Odd::GoneAfter(steps - 2),
+        };
+        odd::come(&url, "front-door", odd).await
+    });
+    futures_util::future::try_join_all(clients).await?;
+    device.wait_for(Activity::Idle, SOON).await?;
+    Ok(())
+}
+
+/// This many clients at the same time, none of which is a page: each of another kind than the one before.
+async fn odd_clients(device: &Simulated, count: usize) -> Result<()> {
+    let (url, host) = (device.socket(), device.place().origin.replace("http://", ""));
+    let clients = (0..count).map(async |index| match index % 5 {
+        0 => nonsense(&host, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").await,
+        1 => nonsense(&host, format!("GET /{} HTTP/1.1\r\n", "x".repeat(15_000)).as_bytes()).await,
+        2 => {
+            nonsense(
+                &host,
+                format!("POST /claim HTTP/1.1\r\nHost: {host}\r\nContent-Length: 99999999\r\n\r\nx").as_bytes(),
+            )
+            .await
+        }
+        3 => {
+            // As large as is taken, and no message.
+            let mut socket = Socket::open(&url).await?;
+            let _sent_or_cut_off = socket.send_text(&" ".repeat(MAX_FRAME_BYTES)).await;
+            let _refused = socket.next(SOON).await;
+            Ok(())
+        }
+        _ => {
+            let (mut socket, _) = Socket::enter(&url).await?;
+            let _sent_or_cut_off = socket.send_text(&"x".repeat(8 * 1024 * 1024)).await;
+            let _refused = socket.next(SOON).await;
+            Ok(())
+        }
+    });
+    futures_util::future::try_join_all(clients).await?;
+    Ok(())
+}
+
+/// Says something and goes.
+async fn nonsense(host: &str, bytes: &[u8]) -> Result<()> {
+    let mut stream = tokio::net::TcpStream::connect(host).await.context("connecting")?;
+    let _sent_or_cut_off = stream.write_all(bytes).await;
+    Ok(())
+}
+
+/// What of the daemon's memory is its heap and stacks.
+fn heap_kib(device: &Simulated) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", device.pid())).context("reading its memory")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).context("no RssAnon")?;
+    line.trim().trim_end_matches("kB").trim().parse().with_context(|| format!("reading {line}"))
 }

@@ -10,9 +10,11 @@ use doorway_proto::state::Activity;
 use hil_tests::browser::View;
 use hil_tests::case::{Case, case};
 use hil_tests::device::{Config, Device, Simulated};
+use hil_tests::peer::Socket;
 use hil_tests::process::Process;
 use hil_tests::scene::{SOON, Scene};
 use hil_tests::tools;
+use hil_tests::wait::{Look, until};
 
 const CASE: Duration = Duration::from_secs(120);
 
@@ -110,18 +112,40 @@ fn a_daemon_that_is_told_to_end_in_a_call_tells_the_page_and_ends_cleanly() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_named_and_the_daemon_ends() {
+fn a_local_port_that_is_taken_is_named_and_the_daemon_ends() {
     case(CASE, async |case| {
         let other = TcpListener::bind("127.0.0.1:0")?;
         let address = other.local_addr()?.to_string();
-        for key in ["companion.listen", "local.listen"] {
-            let free = format!("127.0.0.1:{}", hil_tests::device::free_port()?);
-            let config = Config::default().with("companion.listen", "127.0.0.1:0").with("local.listen", free.as_str());
-            let (code, said) = Simulated::run_to_its_end(case, &config.with(key, address.as_str()))?;
-            ensure!(code == Some(2), "{key} is taken and the daemon ended with {code:?}: {said}");
-            ensure!(said.contains(&address), "{key}: the address is not named: {said}");
-        }
+        let config = Config::default().with("companion.listen", "127.0.0.1:0").with("local.listen", address.as_str());
+        let (code, said) = Simulated::run_to_its_end(case, &config)?;
+        ensure!(code == Some(2), "the daemon ended with {code:?}: {said}");
+        ensure!(said.contains(&address), "the address is not named: {said}");
         Ok(())
+    });
+}
+
+#[test]
+fn without_a_port_for_its_pages_the_bell_goes_on_and_the_port_is_taken_once_it_is_free() {
+    case(CASE, async |case| {
+        let other = TcpListener::bind("127.0.0.1:0")?;
+        let address = other.local_addr()?.to_string();
+        let config = Config::default().with("companion.listen", address.as_str());
+        let mut device = Simulated::start(case, config).await?;
+        let status = device.status().await?;
+        let fault = status.faults.iter().find(|fault| fault.contains(&address) && fault.contains("set another port"));
+        ensure!(fault.is_some() && status.companion.trouble.as_ref() == fault, "{:?}", status.faults);
+        device.press().await?;
+        until("the press counts", SOON, async || {
+            let metrics = device.metrics().await?;
+            Ok(Look::when(metrics.contains("doorway_presses_total 1"), (), metrics))
+        })
+        .await?;
+        // With nobody to ring it rings for ten seconds.
+        device.wait_for(Activity::Idle, Duration::from_secs(20)).await?;
+        drop(other);
+        device.wait_until("the port is taken", Duration::from_secs(30), |status| status.faults.is_empty()).await?;
+        Socket::enter(&device.socket()).await?;
+        device.stop().await
     });
 }
 

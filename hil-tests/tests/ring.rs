@@ -262,10 +262,15 @@ fn a_button_held_for_a_minute_rings_once_shows_a_fault_and_works_again_after() {
         });
         stuck.await?;
         ensure!(scene.device.panel().state().await?.indicator == "fault", "{:?}", scene.device.panel().state().await?);
+        scene.page.wait_view(View::Home, SOON).await?;
+        let card = scene.page.text(".station-health").await?;
+        ensure!(card.contains("“Front door” is stuck"), "Home says: {card}");
         ensure!(scene.device.status().await?.activity == Activity::Idle, "a held button rings again");
         let released =
             scene.device.wait_until("the fault is over", Duration::from_secs(40), |status| status.faults.is_empty());
         released.await?;
+        let told = "return document.querySelector('.station-health').textContent === ''";
+        scene.page.wait_for("Home says no more of the button", SOON, told).await?;
         ensure!(rings(&scene.page).await? == 1, "the page was rung {} times", rings(&scene.page).await?);
         scene.ring().await?;
         scene.page.click("#decline").await?;

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Result, ensure};
+use doorway_proto::ids::EndpointId;
+use doorway_proto::signaling::{ClientMessage, ClientSignal, StationSignal, ToClient};
 use doorway_proto::state::Activity;
 use hil_tests::browser::{Browser, MICROPHONE_HZ, Microphone, Screen, View};
 use hil_tests::case::case;
 use hil_tests::device::{Config, Device, Simulated};
+use hil_tests::peer::{Receiver, Socket, Want};
 use hil_tests::scene::{SOON, STATION_HZ, Scene, station_hears};
+use hil_tests::wait::{Look, until};
 
 const CASE: Duration = Duration::from_secs(90);
 
@@ -89,4 +93,40 @@ fn a_visitor_can_be_watched_without_a_ring_and_then_spoken_to() {
         scene.page.click("#hang-up").await?;
         scene.leave_nothing().await
     });
+}
+
+#[test]
+fn the_light_says_that_somebody_watches_and_nobody_is_filmed_before() {
+    case(CASE, async |case| {
+        let mut device = Simulated::start(case, Config::default()).await?;
+        let (mut silent, _) = Socket::enter(&device.socket()).await?;
+        let watch = ClientMessage::Signal { to: EndpointId::new("front-door")?, signal: ClientSignal::Watch {} };
+        silent.send(&watch).await?;
+        silent
+            .wait_for("an offer", |message| {
+                matches!(message, ToClient::Signal { signal: StationSignal::Offer { .. }, .. }).then_some(())
+            })
+            .await?;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let (status, shown) = (device.status().await?, device.panel().state().await?.indicator);
+        ensure!(!status.video.running && shown == "ready", "not connected: {:?}, {shown}", status.video);
+        silent.vanish();
+        let watcher = Receiver::start(&device.socket(), "front-door", Want::Watch).await?;
+        watcher.wait_connected().await?;
+        device.wait_until("the camera is on", SOON, |status| status.video.running).await?;
+        light(&device, "watched").await?;
+        watcher.signal(ClientSignal::HangUp { call: watcher.call()? }).await?;
+        light(&device, "ready").await?;
+        drop(watcher);
+        device.nothing_is_left().await?;
+        device.stop().await
+    });
+}
+
+async fn light(device: &Simulated, wanted: &str) -> Result<()> {
+    until(&format!("the light says '{wanted}'"), SOON, async || {
+        let shown = device.panel().state().await?.indicator;
+        Ok(Look::when(shown == wanted, (), shown))
+    })
+    .await
 }

@@ -13,12 +13,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use doorway_proto::state::Activity;
 use hil_tests::browser::{Browser, Microphone, Page, Screen, View};
-use hil_tests::case::{Case, case};
+use hil_tests::case::{Case, case, run_unless};
 use hil_tests::device::{Config, Device, Simulated};
 use hil_tests::rauc::{self, COMPATIBLE, Key, Rauc};
 use hil_tests::scene::{SOON, STATION_HZ, Scene};
 use hil_tests::wait::{Look, until};
-use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
 const CASE: Duration = Duration::from_secs(120);
@@ -28,10 +27,8 @@ const RUNNING: &str = "1.1.0+4";
 const NEWER: &str = "1.1.0+5";
 const SECRET: &str = "correct horse battery";
 
-type Body = fn();
-
 fn main() -> ExitCode {
-    let cases: [(&str, Body); 9] = [
+    let cases: [(&'static str, fn()); 9] = [
         ("a_bundle_from_a_page_is_installed_into_the_other_slot", a_bundle_from_a_page_is_installed),
         ("what_is_not_for_this_station_is_refused_and_nothing_is_written", what_does_not_suit_is_refused),
         ("only_who_knows_the_secret_may_ask", only_who_knows_the_secret_may_ask),
@@ -42,18 +39,7 @@ fn main() -> ExitCode {
         ("an_update_that_fell_back_is_told_with_its_reason", an_update_that_fell_back_is_told),
         ("a_person_updates_the_station_from_the_page", a_person_updates_the_station),
     ];
-    let obstacle = rauc::missing();
-    let trials = cases.map(|(name, body)| {
-        let trial = Trial::test(name, move || {
-            let outcome = std::panic::catch_unwind(body);
-            outcome.map_err(|panic| Failed::from(panic.downcast_ref::<String>().cloned().unwrap_or_default()))
-        });
-        match &obstacle {
-            Some(reason) => trial.with_kind(reason).with_ignored_flag(true),
-            None => trial,
-        }
-    });
-    libtest_mimic::run(&Arguments { test_threads: Some(1), ..Arguments::from_args() }, trials.into()).exit_code()
+    run_unless(rauc::missing().as_deref(), cases)
 }
 
 /// A station of version [`RUNNING`] with a RAUC beside it.

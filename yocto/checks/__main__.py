@@ -2,7 +2,7 @@
 
 import sys
 
-from . import crates, files, gstreamer, kas_files, keys, layout, licences, lint, pins, secrets, tools
+from . import crates, downgrade, files, gstreamer, kas_files, keys, layout, licences, lint, pins, recovery, secrets, tools, units
 from .common import Failed
 
 CHECKS = {
@@ -14,6 +14,9 @@ CHECKS = {
     "layout": layout.check,
     "files": files.check,
     "tools": tools.check,
+    "recovery": recovery.check,
+    "downgrade": downgrade.check,
+    "units": units.check,
     "gstreamer": gstreamer.check,
     "keys": keys.check,
     "secrets": secrets.check,

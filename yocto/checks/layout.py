@@ -140,6 +140,14 @@ def _boot_counters(partitions):
     mark = re.search(r"^reset_sector=(\d+)$", preinit, re.MULTILINE)
     require(mark, "preinit does not say where the wish for a factory reset is (reset_sector)")
     require(int(mark[1]) != sector and 0 < int(mark[1]) < partitions[0][0], f"preinit: reset_sector={mark[1]} is not a free sector of the gap")
+    state = re.search(r"^state_sector=(\d+)$", preinit, re.MULTILINE)
+    require(state, "preinit does not say where the state of the data partition is (state_sector)")
+    require(int(state[1]) not in (sector, int(mark[1])) and 0 < int(state[1]) < partitions[0][0], f"preinit: state_sector={state[1]} is not a free sector of the gap")
+    attempts = set(re.findall(r"_LEFT\}?\"? \|\| setenv BOOT_\w_LEFT (\d+)|setenv BOOT_\$\{slot\}_LEFT (\d+)$", text, re.MULTILINE))
+    attempts = {number for pair in attempts for number in pair if number}
+    counted = re.search(r"^attempts=(\d+)$", preinit, re.MULTILINE)
+    require(counted and attempts == {counted[1]}, f"preinit gives each slot {counted and counted[1]} attempts, {where} {', '.join(sorted(attempts))}")
+    require(re.search(r"\binit=\S+ panic=[1-9]", text), f"{where}: without panic= a start that preinit ends is not followed by another")
     wish = read(ROOT / "usr/lib/doorway/factory-reset")
     require(f"seek={mark[1]} " in wish, f"factory-reset writes to another sector than preinit reads ({mark[1]})")
 

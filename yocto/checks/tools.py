@@ -20,6 +20,7 @@ PACKAGES = {
     "resize2fs": "e2fsprogs-resize2fs",
     "sfdisk": "util-linux-sfdisk",
     "shred": "coreutils",
+    "sort": "coreutils",
     "wpa_passphrase": "wpa-supplicant-passphrase",
 }
 

@@ -1,10 +1,14 @@
 //! The call of one station with many clients: who is rung, who sees, who talks, when it is over.
 //!
 //! ```text
-//! Idle ──watch──▶ Watched ──press──▶ Ringing ──accept──▶ Active
+//! Idle ──watch──▶ Watched ──press──▶ Ringing ──accept, and media up──▶ Active
 //!  └───────────────press────────────▶   ▲ a further press acknowledges and rings nobody twice
-//!                     └────────────────accept────────────▲
+//!                     └────────────────accept, and media up────────────▲
 //! ```
+//! An accept alone takes the call from nobody: until the media of the one who accepted are up, the others ring on, and who
+//! is first with both talks. A press rings the household whatever is on, unless somebody who was rung talks with the
+//! visitor already.
+//!
 //! Every phase has a deadline and returns to idle: watchers by their limit, ringing by its timeout or soon after nobody
 //! is left to ring, talking by the longest duration, the loss of the talker, or either end hanging up.
 
@@ -17,12 +21,8 @@ use std::time::Instant;
 use self::state::{Call, Link, Peer, Phase};
 use crate::ids::{ButtonId, CallId, ClientId};
 use crate::indicator::{Moment, chime};
-use crate::messages::{Action, Activity, EndReason, Record};
+use crate::messages::{Action, Activity, EndReason, Fault, OpenedIn, Record, UnlockRefusal};
 use crate::settings::{CallSettings, RingGroup};
-
-/// The most clients that are remembered; further ones are not rung. A companion that names more is not to be trusted
-/// with the station's memory.
-const MOST_CLIENTS: usize = 256;
 
 /// The station's side of all calls, one at a time.
 #[derive(Debug)]
@@ -31,13 +31,15 @@ pub(crate) struct CallMachine {
     groups: BTreeMap<ButtonId, RingGroup>,
     next: CallId,
     here: BTreeMap<ClientId, Arc<str>>,
+    /// The companion named more clients than are remembered.
+    overfull: bool,
     call: Option<Call>,
     closing: bool,
 }
 
 impl CallMachine {
     pub(crate) fn new(settings: CallSettings, groups: BTreeMap<ButtonId, RingGroup>, first: CallId) -> Self {
-        Self { settings, groups, next: first, here: BTreeMap::new(), call: None, closing: false }
+        Self { settings, groups, next: first, here: BTreeMap::new(), overfull: false, call: None, closing: false }
     }
 
     pub(crate) fn activity(&self) -> Activity {
@@ -62,25 +64,48 @@ impl CallMachine {
         self.call.as_ref().is_some_and(|call| call.talker().is_some_and(|talker| call.is_connected(talker)))
     }
 
-    /// Whether this client may open doors now: it talks with the visitor, over media that are up.
-    pub(crate) fn may_unlock(&self, client: &ClientId, id: CallId) -> bool {
-        self.id() == Some(id) && self.talker() == Some(client) && self.is_talking()
+    /// Whether somebody sees the visitor.
+    pub(crate) fn is_seen(&self) -> bool {
+        self.peers().any(|(_, connected)| connected)
     }
 
-    pub(crate) fn handle_press(&mut self, button: &ButtonId, now: Instant, out: &mut VecDeque<Action>) {
+    /// Whether the companion named more clients than are rung.
+    pub(crate) fn is_overfull(&self) -> bool {
+        self.overfull
+    }
+
+    /// In what kind of call this client may open doors now, and its name: it talks with the visitor, over media that
+    /// are up.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub(crate) fn opener(&self, client: &ClientId, id: CallId) -> Result<(OpenedIn, Arc<str>), UnlockRefusal> {
+        let call = self.call.as_ref().filter(|call| call.id == id && call.talker() == Some(client));
+        let peer = call.and_then(|call| call.peers.get(client)).filter(|peer| peer.link == Link::Connected);
+        let (Some(call), Some(peer)) = (call, peer) else {
+            return Err(UnlockRefusal::NotInCall);
+        };
+        let opened_in = if call.rang_since.is_some() { OpenedIn::RungCall } else { OpenedIn::CallWithoutRing };
+        Ok((opened_in, Arc::clone(&peer.name)))
+    }
+
+    /// Whether a ring begins with it: a further press acknowledges one that is on.
+    pub(crate) fn handle_press(&mut self, button: &ButtonId, now: Instant, out: &mut VecDeque<Action>) -> bool {
         if self.closing || !self.groups.contains_key(button) {
-            return;
+            return false;
         }
         let Some(call) = &mut self.call else {
             self.begin(Some(button), now, out);
-            return self.start_ringing(button, now, out);
+            self.start_ringing(button, now, out);
+            return true;
         };
-        match &call.phase {
+        let kept_by = match &call.phase {
             Phase::Watched => {
                 out.push_back(Action::Record(Record::Pressed { call: call.id, button: button.clone() }));
                 self.start_ringing(button, now, out);
+                return true;
             }
-            Phase::Ringing { .. } => {
+            Phase::Ringing { until } if now < *until => {
                 out.extend(chime(Moment::PressedAgain).map(Action::Chime));
                 if !call.buttons.contains(button) {
                     // The visitor corrects a choice, or tries the neighbours: whom the other button rings, rings too.
@@ -88,11 +113,26 @@ impl CallMachine {
                     out.push_back(Action::Record(Record::Pressed { call: call.id, button: button.clone() }));
                     self.ring_missing(now, out);
                 }
+                return false;
             }
+            // It rang out, and somebody who accepted has a little time left to connect.
+            Phase::Ringing { .. } => EndReason::RingTimeout,
             Phase::Active { talker, .. } => {
-                out.push_back(Action::PressedAgain { client: talker.clone(), call: call.id });
+                let talker = talker.clone();
+                let is_connected = call.is_connected(&talker);
+                if call.rang_since.is_some() && is_connected {
+                    out.push_back(Action::PressedAgain { client: talker, call: call.id });
+                    return false;
+                }
+                // Somebody talks whom nobody had called to the door, or who is cut off.
+                if is_connected { EndReason::HungUp } else { EndReason::ConnectionLost }
             }
-        }
+        };
+        // None of these keeps a press from the household.
+        self.end(kept_by, now, out);
+        self.begin(Some(button), now, out);
+        self.start_ringing(button, now, out);
+        true
     }
 
     pub(crate) fn handle_exit(&mut self, now: Instant, out: &mut VecDeque<Action>) {
@@ -100,8 +140,8 @@ impl CallMachine {
     }
 
     pub(crate) fn handle_here(&mut self, client: ClientId, name: Arc<str>, now: Instant, out: &mut VecDeque<Action>) {
-        if self.here.len() >= MOST_CLIENTS && !self.here.contains_key(&client) {
-            return;
+        if self.here.len() >= self.settings.max_clients && !self.here.contains_key(&client) {
+            return self.set_overfull(true, out);
         }
         self.here.insert(client.clone(), name);
         // A known client is here over a new connection: what was sent over the old one may be lost.
@@ -125,7 +165,9 @@ impl CallMachine {
     }
 
     pub(crate) fn handle_gone(&mut self, client: &ClientId, now: Instant, out: &mut VecDeque<Action>) {
-        self.here.remove(client);
+        if self.here.remove(client).is_some() {
+            self.set_overfull(false, out);
+        }
         let Some(call) = &mut self.call else { return };
         match call.peers.get(client).map(|peer| peer.link) {
             // The companion may be restarting; while media flow, only they tell of the client's end.
@@ -138,6 +180,7 @@ impl CallMachine {
     }
 
     pub(crate) fn handle_companion_lost(&mut self, now: Instant, out: &mut VecDeque<Action>) {
+        self.set_overfull(false, out);
         // All at once: a place that becomes free must not ring somebody who is about to be gone, too.
         for client in std::mem::take(&mut self.here).into_keys() {
             self.handle_gone(&client, now, out);
@@ -185,35 +228,41 @@ impl CallMachine {
         let Some(call) = self.call.as_mut().filter(|call| call.id == id) else {
             return;
         };
-        let Some(link) = call.peers.get(client).map(|peer| peer.link) else {
+        if matches!(call.phase, Phase::Active { .. }) {
+            // The talker says it again when it heard no answer: the first one may be lost.
+            if call.talker() == Some(client) {
+                out.push_back(Action::Accepted { client: client.clone(), call: id });
+            }
+            return;
+        }
+        let Some(peer) = call.peers.get_mut(client) else {
             return;
         };
-        match call.phase {
-            Phase::Watched | Phase::Ringing { .. } => {}
-            Phase::Active { .. } => {
-                // The talker says it again when it heard no answer: the first one may be lost.
-                if call.talker() == Some(client) {
-                    out.push_back(Action::Accepted { client: client.clone(), call: id });
-                }
-                return;
-            }
+        if std::mem::replace(&mut peer.accepted, true) {
+            // Saying it again and again does not put its deadline off.
+            return;
         }
+        let connect_by = Some(now + self.settings.connect_timeout);
+        match peer.link {
+            Link::Connected => self.answer(client, now, out),
+            Link::Invited { connect_by: by } => peer.link = Link::Invited { connect_by: by.or(connect_by) },
+            Link::Lost { back_by } => self.offer_again(client, back_by.or(connect_by), now, out),
+            Link::Waiting => self.offer_free_places(now, out),
+        }
+    }
+
+    /// Who accepted, and whose media are up, talks; the others are told.
+    fn answer(&mut self, client: &ClientId, now: Instant, out: &mut VecDeque<Action>) {
+        let Some(call) = &mut self.call else { return };
+        let id = call.id;
         let since = call.rang_since.unwrap_or(call.started);
         call.answered = Some(now);
         call.phase = Phase::Active { talker: client.clone(), until: now + self.settings.max_duration };
         out.push_back(Action::Accepted { client: client.clone(), call: id });
-        let connect_by = Some(now + self.settings.connect_timeout);
-        if link == Link::Connected {
-            out.push_back(Action::AudioOn { client: client.clone(), call: id });
-        }
+        out.push_back(Action::AudioOn { client: client.clone(), call: id });
         let others: Vec<ClientId> = call.peers.keys().filter(|other| *other != client).cloned().collect();
         for other in others {
             call.drop_peer(&other, Some(EndReason::AnsweredElsewhere), out);
-        }
-        match link {
-            Link::Connected => {}
-            Link::Invited { .. } => call.set_link(client, Link::Invited { connect_by }),
-            Link::Lost { .. } | Link::Waiting => self.offer_again(client, connect_by, now, out),
         }
         out.extend(chime(Moment::Answered).map(Action::Chime));
         let after = now.saturating_duration_since(since);
@@ -243,7 +292,7 @@ impl CallMachine {
             out.push_back(Action::ClosePeer { client: client.clone(), call: id });
         }
         if let Some(call) = &mut self.call {
-            call.set_link(client, Link::Invited { connect_by });
+            call.invite(client, connect_by);
         }
         out.push_back(Action::Invite { client: client.clone(), call: id, ring: None });
     }
@@ -272,18 +321,24 @@ impl CallMachine {
         self.after_loss(EndReason::Malformed, now, out);
     }
 
-    pub(crate) fn handle_connected(&mut self, client: &ClientId, id: CallId, out: &mut VecDeque<Action>) {
+    pub(crate) fn handle_connected(&mut self, client: &ClientId, id: CallId, now: Instant, out: &mut VecDeque<Action>) {
         let Some(call) = self.call.as_mut().filter(|call| call.id == id) else {
             return;
         };
-        match call.peers.get(client).map(|peer| peer.link) {
-            None | Some(Link::Connected | Link::Lost { .. } | Link::Waiting) => {}
-            Some(Link::Invited { .. }) => {
-                call.set_link(client, Link::Connected);
-                if call.talker() == Some(client) {
-                    out.push_back(Action::AudioOn { client: client.clone(), call: id });
-                }
+        let Some(peer) = call.peers.get_mut(client) else {
+            return;
+        };
+        match peer.link {
+            Link::Connected | Link::Lost { .. } | Link::Waiting => return,
+            Link::Invited { .. } => peer.link = Link::Connected,
+        }
+        let accepted = peer.accepted;
+        match call.talker() {
+            Some(talker) if talker == client => {
+                out.push_back(Action::AudioOn { client: client.clone(), call: id });
             }
+            None if accepted => self.answer(client, now, out),
+            Some(_) | None => {}
         }
     }
 
@@ -296,7 +351,7 @@ impl CallMachine {
         };
         let rings = matches!(call.phase, Phase::Ringing { .. }) && peer.rung.is_some();
         let back_by = match peer.link {
-            _ if rings => None,
+            _ if rings && !peer.accepted => None,
             // Its time to connect runs on.
             Link::Invited { connect_by } => connect_by,
             Link::Connected | Link::Lost { .. } | Link::Waiting => Some(now + self.settings.reconnect_timeout),
@@ -306,11 +361,34 @@ impl CallMachine {
         }
         let Some(call) = &mut self.call else { return };
         if self.here.contains_key(client) {
-            call.set_link(client, Link::Lost { back_by });
+            call.lose(client, back_by);
             return out.push_back(Action::ClosePeer { client: client.clone(), call: id });
         }
-        call.drop_peer(client, Some(EndReason::ConnectionLost), out);
-        self.after_loss(EndReason::ConnectionLost, now, out);
+        let reason = call.peers.get(client).map_or(EndReason::ConnectionLost, Peer::loss);
+        call.drop_peer(client, Some(reason), out);
+        self.after_loss(reason, now, out);
+    }
+
+    /// Who is rung and has not accepted rings on without a picture: that somebody is at the door is worth knowing. For
+    /// everybody else it is over.
+    pub(crate) fn handle_handshake_failed(
+        &mut self,
+        client: &ClientId,
+        id: CallId,
+        now: Instant,
+        out: &mut VecDeque<Action>,
+    ) {
+        let present = self.call.as_mut().filter(|call| call.id == id).and_then(|call| call.peers.get_mut(client));
+        let Some(peer) = present.filter(|peer| peer.link.has_peer()) else { return };
+        peer.unsecured = true;
+        self.handle_lost(client, id, now, out);
+        let left = self.call.as_mut().and_then(|call| call.peers.get_mut(client));
+        if let Some(peer) = left
+            && let Link::Lost { back_by: Some(back_by) } = &mut peer.link
+        {
+            *back_by = now;
+            self.handle_timeout(now, out);
+        }
     }
 
     pub(crate) fn handle_shutdown(&mut self, now: Instant, out: &mut VecDeque<Action>) {
@@ -332,6 +410,10 @@ impl CallMachine {
         };
         while let Some((client, reason)) = self.call.as_ref().and_then(due_peer) {
             if let Some(call) = &mut self.call {
+                if call.peers.get(&client).is_some_and(|peer| peer.accepted) {
+                    // It is not rung again in this call: it had its turn.
+                    call.remember_declined(&client);
+                }
                 call.drop_peer(&client, Some(reason), out);
             }
             self.after_loss(reason, now, out);
@@ -392,7 +474,7 @@ impl CallMachine {
             let Some(button) = call.buttons.iter().find(pressed).cloned() else {
                 continue;
             };
-            let Some(ring) = call.ring(Some(&button), now) else { return };
+            let Some(ring) = call.ring(Some(&button), now) else { break };
             let Some(peer) = call.peers.get_mut(client) else {
                 uninvited.push((client.clone(), button));
                 continue;
@@ -402,15 +484,15 @@ impl CallMachine {
             }
             peer.rung = Some(button);
             let (client, id, link) = (client.clone(), call.id, peer.link);
-            if matches!(link, Link::Invited { .. } | Link::Lost { .. }) {
-                peer.link = Link::Invited { connect_by: None };
+            if let Link::Invited { connect_by: by } | Link::Lost { back_by: by } = link {
+                peer.invite(by.filter(|_| peer.accepted));
             }
             out.push_back(match link {
                 Link::Lost { .. } => Action::Invite { client, call: id, ring: Some(ring) },
                 Link::Invited { .. } | Link::Connected | Link::Waiting => Action::Ring { client, call: id, ring },
             });
         }
-        self.offer_free_places(out);
+        self.offer_free_places(now, out);
         for (client, button) in uninvited {
             let Some(call) = &mut self.call else { return };
             if call.places_taken() < self.settings.max_peers || call.drop_a_watcher(out) {
@@ -424,14 +506,18 @@ impl CallMachine {
         }
     }
 
-    /// Who was rung without a picture gets one as soon as somebody else has left.
-    fn offer_free_places(&mut self, out: &mut VecDeque<Action>) {
-        while let Some(call) = self.call.as_mut().filter(|call| call.places_taken() < self.settings.max_peers) {
-            let waits = |client: &ClientId, peer: &Peer| peer.link == Link::Waiting && self.here.contains_key(client);
-            let Some((client, peer)) = call.peers.iter_mut().find(|(client, peer)| waits(client, peer)) else {
-                return;
-            };
-            peer.link = Link::Invited { connect_by: None };
+    /// Who was rung without a picture gets one as soon as somebody else has left. Whoever accepts needs one to talk: there
+    /// are as many places again for them, so that those who hold one keep nobody from answering.
+    fn offer_free_places(&mut self, now: Instant, out: &mut VecDeque<Action>) {
+        let Self { call: Some(call), here, settings, .. } = self else { return };
+        loop {
+            let taken = call.places_taken();
+            let fits = |peer: &Peer| taken < if peer.accepted { 2 * settings.max_peers } else { settings.max_peers };
+            let waits =
+                |client: &ClientId, peer: &Peer| peer.link == Link::Waiting && here.contains_key(client) && fits(peer);
+            let next = call.peers.iter_mut().filter(|(client, peer)| waits(client, peer));
+            let Some((client, peer)) = next.min_by_key(|(_, peer)| !peer.accepted) else { return };
+            peer.invite(peer.accepted.then(|| now + settings.connect_timeout));
             out.push_back(Action::Invite { client: client.clone(), call: call.id, ring: None });
         }
     }
@@ -439,8 +525,7 @@ impl CallMachine {
     fn ring_without_offer(&mut self, client: ClientId, rung: ButtonId, now: Instant, out: &mut VecDeque<Action>) {
         let Some(call) = &mut self.call else { return };
         let Some(ring) = call.ring(Some(&rung), now) else { return };
-        let watch_until = now + self.settings.watch_limit;
-        let peer = Peer { link: Link::Waiting, rung: Some(rung), receipt: false, watch_until };
+        let peer = new_peer(&self.here, &self.settings, &client, Link::Waiting, Some(rung), now);
         call.peers.insert(client.clone(), peer);
         out.push_back(Action::Ring { client, call: call.id, ring });
     }
@@ -449,9 +534,8 @@ impl CallMachine {
         let Some(call) = &mut self.call else { return };
         let ring = call.ring(rung.as_ref(), now);
         let connect_by = rung.is_none().then(|| now + self.settings.connect_timeout);
-        let link = Link::Invited { connect_by };
-        let watch_until = now + self.settings.watch_limit;
-        call.peers.insert(client.clone(), Peer { link, rung, receipt: false, watch_until });
+        let peer = new_peer(&self.here, &self.settings, &client, Link::Invited { connect_by }, rung, now);
+        call.peers.insert(client.clone(), peer);
         out.push_back(Action::Invite { client, call: call.id, ring });
     }
 
@@ -465,7 +549,7 @@ impl CallMachine {
     ) {
         let Some(call) = &mut self.call else { return };
         let ring = call.ring(call.peers.get(client).and_then(|peer| peer.rung.as_ref()), now);
-        call.set_link(client, Link::Invited { connect_by });
+        call.invite(client, connect_by);
         out.push_back(Action::Invite { client: client.clone(), call: call.id, ring });
     }
 
@@ -505,6 +589,12 @@ impl CallMachine {
         }
     }
 
+    fn set_overfull(&mut self, overfull: bool, out: &mut VecDeque<Action>) {
+        if std::mem::replace(&mut self.overfull, overfull) != overfull {
+            out.push_back(Action::Fault { fault: Fault::TooManyClients, present: overfull });
+        }
+    }
+
     fn audio_off(&mut self, out: &mut VecDeque<Action>) {
         if let (true, Some(call), Some(talker)) = (self.is_talking(), self.id(), self.talker()) {
             out.push_back(Action::AudioOff { client: talker.clone(), call });
@@ -522,5 +612,25 @@ impl CallMachine {
         }
         out.extend(chime(Moment::Over { was: call.activity(), reason }).map(Action::Chime));
         out.push_back(Action::Record(call.closing_record(reason, now)));
+    }
+}
+
+fn new_peer(
+    here: &BTreeMap<ClientId, Arc<str>>,
+    settings: &CallSettings,
+    client: &ClientId,
+    link: Link,
+    rung: Option<ButtonId>,
+    now: Instant,
+) -> Peer {
+    let name = here.get(client).map_or_else(|| "".into(), Arc::clone);
+    Peer {
+        link,
+        name,
+        rung,
+        accepted: false,
+        unsecured: false,
+        receipt: false,
+        watch_until: now + settings.watch_limit,
     }
 }

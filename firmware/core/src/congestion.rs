@@ -29,6 +29,11 @@ impl Default for SteeringSettings {
 /// bursts: above about three quarters the pacer's queue, and with it the latency, was measured to grow.
 const VIDEO_SHARE_PERCENT: u64 = 70;
 
+/// The estimate at which the video may use `video_bps`.
+pub fn estimate_for(video_bps: u64) -> u64 {
+    video_bps.saturating_mul(100).div_ceil(VIDEO_SHARE_PERCENT)
+}
+
 /// A change smaller than this, in percent of the present bitrate, is not worth telling the encoder.
 const NOTABLE_PERCENT: u64 = 5;
 
@@ -100,12 +105,17 @@ impl Steering {
 /// The shortest time between two keyframes on request: several peers that lose packets at once need one, not several.
 pub const KEYFRAME_GAP: Duration = Duration::from_millis(300);
 
+/// The same while somebody has no picture at all. Those who are rung connect within some tens of milliseconds of each
+/// other, and each is to see the visitor at once; they are few, and none of them asks for long.
+pub const FIRST_KEYFRAME_GAP: Duration = Duration::from_millis(70);
+
 /// Limits keyframe requests, shared by all peers: the first goes through at once, those within the gap become one at
 /// its end.
 #[derive(Debug, Default)]
 pub struct KeyframeGate {
     latest: Option<Instant>,
-    pending: bool,
+    /// How long after the latest keyframe the next is asked for, if one is wanted.
+    pending: Option<Duration>,
 }
 
 impl KeyframeGate {
@@ -114,27 +124,35 @@ impl KeyframeGate {
         Self::default()
     }
 
-    /// A peer needs a keyframe. Returns whether to ask the encoder now.
+    /// A peer that has missed something needs a keyframe. Returns whether to ask the encoder now.
     pub fn handle_request(&mut self, now: Instant) -> bool {
-        self.pending = true;
+        self.want_after(KEYFRAME_GAP, now)
+    }
+
+    /// A peer that has no picture yet needs its first keyframe. Returns whether to ask the encoder now.
+    pub fn handle_join(&mut self, now: Instant) -> bool {
+        self.want_after(FIRST_KEYFRAME_GAP, now)
+    }
+
+    fn want_after(&mut self, gap: Duration, now: Instant) -> bool {
+        self.pending = Some(self.pending.map_or(gap, |pending| pending.min(gap)));
         self.handle_timeout(now)
     }
 
     /// Returns whether to ask the encoder now.
     pub fn handle_timeout(&mut self, now: Instant) -> bool {
-        let open = self.latest.is_none_or(|latest| now >= latest + KEYFRAME_GAP);
-        if !(self.pending && open) {
+        let Some(gap) = self.pending else { return false };
+        if self.latest.is_some_and(|latest| now < latest + gap) {
             return false;
         }
-        self.pending = false;
+        self.pending = None;
         self.latest = Some(now);
         true
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), and why.
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
-        let latest = self.latest.filter(|_| self.pending)?;
-        Some((latest + KEYFRAME_GAP, "keyframe: pending request"))
+        Some((self.latest? + self.pending?, "keyframe: pending request"))
     }
 }
 
@@ -224,6 +242,21 @@ mod tests {
         assert_eq!(gate.poll_timeout(), None);
         assert!(!gate.handle_timeout(ms(900)), "nobody asked");
         assert!(gate.handle_request(ms(900)));
+    }
+
+    #[test]
+    fn who_has_no_picture_yet_waits_less_than_who_missed_something() {
+        let start = Instant::now();
+        let ms = |ms| start + Duration::from_millis(ms);
+        let mut gate = KeyframeGate::new();
+        assert!(gate.handle_join(ms(0)));
+        assert!(!gate.handle_request(ms(10)));
+        assert_eq!(gate.poll_timeout(), Some((ms(300), "keyframe: pending request")));
+        assert!(!gate.handle_join(ms(20)));
+        assert_eq!(gate.poll_timeout(), Some((ms(70), "keyframe: pending request")));
+        assert!(gate.handle_timeout(ms(70)), "one keyframe for both");
+        assert_eq!(gate.poll_timeout(), None);
+        assert!(gate.handle_join(ms(140)));
     }
 
     #[test]

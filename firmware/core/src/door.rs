@@ -6,10 +6,11 @@
 //! ```
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::ids::{CallId, ClientId, DoorId};
-use crate::messages::{Action, Fault, UnlockOutcome, UnlockRefusal};
+use crate::messages::{Action, Fault, OpenedIn, Record, UnlockOutcome, UnlockRefusal};
 
 /// The longest time that a relay stays energised, whatever the configuration says.
 pub const PULSE_CAP: Duration = Duration::from_secs(30);
@@ -30,6 +31,9 @@ pub struct DoorSettings {
     pub pulse: Duration,
     /// How often it may be opened within [`openings_window`](Self::openings_window).
     pub most_openings: usize,
+    /// Whether it opens for somebody who talks although nobody pressed a button. Off, so that nobody opens a door while
+    /// nobody stands before it.
+    pub open_without_ring: bool,
     /// The time that [`most_openings`](Self::most_openings) is counted over. Ten in a minute let a family in, and keep
     /// a program from wearing out the opener.
     pub openings_window: Duration,
@@ -38,7 +42,13 @@ pub struct DoorSettings {
 impl DoorSettings {
     /// A door with the defaults.
     pub fn new(id: DoorId) -> Self {
-        Self { id, pulse: Duration::from_secs(3), most_openings: 10, openings_window: Duration::from_secs(60) }
+        Self {
+            id,
+            pulse: Duration::from_secs(3),
+            open_without_ring: false,
+            most_openings: 10,
+            openings_window: Duration::from_secs(60),
+        }
     }
 }
 
@@ -49,12 +59,24 @@ pub(crate) struct Unlock {
     pub(crate) call: CallId,
     pub(crate) request: u32,
     pub(crate) door: DoorId,
+    pub(crate) name: Arc<str>,
+    pub(crate) opened_in: OpenedIn,
 }
 
 impl Unlock {
     pub(crate) fn answer(self, outcome: UnlockOutcome, out: &mut VecDeque<Action>) {
-        let Self { client, call, request, door } = self;
+        let Self { client, call, request, door, .. } = self;
         out.push_back(Action::UnlockResult { client, call, request, door, outcome });
+    }
+
+    fn record(&self) -> Record {
+        Record::DoorOpened {
+            door: self.door.clone(),
+            call: self.call,
+            client: self.client.clone(),
+            name: Arc::clone(&self.name),
+            opened_in: self.opened_in,
+        }
     }
 }
 
@@ -101,6 +123,9 @@ impl Door {
 
     /// Opens the door for somebody who may.
     pub(crate) fn handle_unlock(&mut self, unlock: Unlock, now: Instant, out: &mut VecDeque<Action>) {
+        if unlock.opened_in == OpenedIn::CallWithoutRing && !self.settings.open_without_ring {
+            return unlock.answer(UnlockOutcome::Refused(UnlockRefusal::NotRung), out);
+        }
         if !self.is_closed() {
             return unlock.answer(UnlockOutcome::Refused(UnlockRefusal::AlreadyOpen), out);
         }
@@ -128,6 +153,7 @@ impl Door {
                 let release_at = (now + self.settings.pulse).min(told_at + PULSE_CAP);
                 let pulse = release_at.saturating_duration_since(now);
                 self.state = State::Open { release_at };
+                out.push_back(Action::Record(unlock.record()));
                 unlock.answer(UnlockOutcome::Opened { pulse }, out);
             }
             // A report of an older command.

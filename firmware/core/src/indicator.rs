@@ -7,8 +7,10 @@ use crate::messages::{Activity, EndReason};
 pub enum Indicator {
     /// The station is closed down.
     Off,
-    /// A press would ring. Also shown while somebody watches.
+    /// A press would ring, and nobody sees the visitor.
     Ready,
+    /// Somebody sees the visitor although nobody pressed. A press would ring.
+    Watched,
     /// It rings.
     Ringing,
     /// Somebody answered and is about to be heard.
@@ -43,13 +45,16 @@ pub struct Scene {
     pub activity: Activity,
     /// Whether the one who talks is connected.
     pub connected: bool,
+    /// Whether somebody sees the visitor.
+    pub seen: bool,
     /// Whether something is wrong.
     pub fault: bool,
     /// Whether the station closes down.
     pub closing: bool,
 }
 
-/// The light for a scene. A fault shows only while no visitor waits or talks: they have nothing to do about it.
+/// The light for a scene. A fault shows only while no visitor waits or talks: they have nothing to do about it. Nor does it
+/// hide that somebody watches.
 pub fn indicator(scene: Scene) -> Indicator {
     if scene.closing {
         return Indicator::Off;
@@ -58,6 +63,7 @@ pub fn indicator(scene: Scene) -> Indicator {
         Activity::Ringing => Indicator::Ringing,
         Activity::InCall if scene.connected => Indicator::Talking,
         Activity::InCall => Indicator::Connecting,
+        Activity::Watched if scene.seen => Indicator::Watched,
         Activity::Idle | Activity::Watched if scene.fault => Indicator::Fault,
         Activity::Idle | Activity::Watched => Indicator::Ready,
     }
@@ -97,6 +103,7 @@ pub fn chime(moment: Moment) -> Option<Chime> {
             | EndReason::RingTimeout
             | EndReason::MaxDuration
             | EndReason::ConnectionLost
+            | EndReason::HandshakeFailed
             | EndReason::Busy
             | EndReason::StationClosing
             | EndReason::Malformed => Some(Chime::Refused),
@@ -108,16 +115,23 @@ pub fn chime(moment: Moment) -> Option<Chime> {
 mod tests {
     use super::*;
 
-    const IDLE: Scene = Scene { activity: Activity::Idle, connected: false, fault: false, closing: false };
+    const IDLE: Scene = Scene { activity: Activity::Idle, connected: false, seen: false, fault: false, closing: false };
 
     #[test]
     fn the_light_follows_the_call() {
         let shown = |activity, connected| indicator(Scene { activity, connected, ..IDLE });
         assert_eq!(shown(Activity::Idle, false), Indicator::Ready);
-        assert_eq!(shown(Activity::Watched, true), Indicator::Ready);
         assert_eq!(shown(Activity::Ringing, false), Indicator::Ringing);
         assert_eq!(shown(Activity::InCall, false), Indicator::Connecting);
         assert_eq!(shown(Activity::InCall, true), Indicator::Talking);
+    }
+
+    #[test]
+    fn who_is_watched_can_see_it_and_nobody_is_told_so_for_nothing() {
+        let watched = |seen, fault| indicator(Scene { activity: Activity::Watched, seen, fault, ..IDLE });
+        assert_eq!(watched(false, false), Indicator::Ready);
+        assert_eq!(watched(true, false), Indicator::Watched);
+        assert_eq!(watched(true, true), Indicator::Watched);
     }
 
     #[test]

@@ -23,6 +23,6 @@ mod call;
 mod station;
 
 pub use ids::{ButtonId, CallId, ClientId, DoorId};
-pub use messages::{Action, Activity, EndReason, Fault, Input, Record, Ring, UnlockOutcome, UnlockRefusal};
+pub use messages::{Action, Activity, EndReason, Fault, Input, OpenedIn, Record, Ring, UnlockOutcome, UnlockRefusal};
 pub use settings::{ButtonRole, ButtonSettings, CallSettings, RingGroup, Settings, SettingsError};
 pub use station::{CallView, Station};

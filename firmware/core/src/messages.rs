@@ -56,7 +56,7 @@ pub enum Input {
         /// The client.
         client: ClientId,
     },
-    /// A client wants to talk.
+    /// A client wants to talk. It does once its media are up; until then the others ring on.
     Accept {
         /// The client.
         client: ClientId,
@@ -101,6 +101,14 @@ pub enum Input {
     /// The media connection of a client is gone or could not be made. Not to be sent for a peer that was closed by
     /// [`Action::ClosePeer`].
     PeerLost {
+        /// The client.
+        client: ClientId,
+        /// The call.
+        call: CallId,
+    },
+    /// As [`Input::PeerLost`], of one that never was up: its encryption could not be agreed on, and another try would go the
+    /// same way.
+    HandshakeFailed {
         /// The client.
         client: ClientId,
         /// The call.
@@ -173,7 +181,7 @@ pub enum Action {
         /// How.
         ring: Ring,
     },
-    /// Tell a client that it talks with the visitor.
+    /// Tell a client that it talks with the visitor: it accepted, and its media are up.
     Accepted {
         /// The client.
         client: ClientId,
@@ -230,6 +238,8 @@ pub enum Action {
         button: ButtonId,
         /// When the contact closed.
         at: Instant,
+        /// A ring begins with it; a further press acknowledges one that is on, and one that hangs up begins nothing.
+        rings: bool,
     },
     /// Play this to the visitor.
     Chime(Chime),
@@ -303,6 +313,8 @@ pub enum EndReason {
     MaxDuration,
     /// The media connection was lost, or was not made in time.
     ConnectionLost,
+    /// The encryption of the media could not be agreed on.
+    HandshakeFailed,
     /// The station talks with somebody else, or has no place left.
     Busy,
     /// The station is closing down.
@@ -339,6 +351,17 @@ pub enum UnlockRefusal {
     AlreadyOpen,
     /// Too many requests in too short a time.
     TooOften,
+    /// Nobody pressed a button, and this door opens only in a call that was rung.
+    NotRung,
+}
+
+/// In what kind of call a door was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OpenedIn {
+    /// A visitor had pressed a button.
+    RungCall,
+    /// Somebody talked with the visitor without having been rung.
+    CallWithoutRing,
 }
 
 /// What can be wrong with the door station itself.
@@ -348,6 +371,8 @@ pub enum Fault {
     ButtonStuck(ButtonId),
     /// A relay does not release; it is told to again and again.
     RelayStuck(DoorId),
+    /// The companion named more clients than a station rings: the latest of them are not rung.
+    TooManyClients,
 }
 
 /// A line for the call log. Every call has one `Started` and, at its end, one `Ended` or one `Missed`.
@@ -373,8 +398,21 @@ pub enum Record {
         call: CallId,
         /// Who.
         client: ClientId,
-        /// How long it had rung, or been watched.
+        /// How long it had rung, or been watched, until its media were up.
         after: Duration,
+    },
+    /// A door was opened: its relay has acted.
+    DoorOpened {
+        /// The door.
+        door: DoorId,
+        /// The call.
+        call: CallId,
+        /// Who.
+        client: ClientId,
+        /// What a person reads of that client; may be empty.
+        name: Arc<str>,
+        /// In what kind of call.
+        opened_in: OpenedIn,
     },
     /// A call was answered, watched or declined, and is over.
     Ended {

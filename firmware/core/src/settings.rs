@@ -83,8 +83,11 @@ pub struct CallSettings {
     /// 6 s assumes that its page gives up 8 s after it noticed, which it does sooner than the station.
     pub reconnect_timeout: Duration,
     /// How many clients may have a peer at a time; each costs an encryption of every packet. Further ones ring without a
-    /// picture.
+    /// picture, and get one when they accept.
     pub max_peers: usize,
+    /// How many clients are remembered, and rung. It has to be what the companion lets in: one that names more is not to be
+    /// trusted with the station's memory.
+    pub max_clients: usize,
 }
 
 impl Default for CallSettings {
@@ -97,6 +100,7 @@ impl Default for CallSettings {
             connect_timeout: Duration::from_secs(10),
             reconnect_timeout: Duration::from_secs(6),
             max_peers: 8,
+            max_clients: 1024,
         }
     }
 }
@@ -153,6 +157,9 @@ impl Settings {
         }
         if call.max_peers == 0 {
             return Err(SettingsError::Zero("the number of peers"));
+        }
+        if call.max_clients == 0 {
+            return Err(SettingsError::Zero("the number of clients"));
         }
         if self.doors.iter().any(|door| door.most_openings == 0) {
             return Err(SettingsError::Zero("a door's openings"));

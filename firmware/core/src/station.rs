@@ -104,10 +104,11 @@ impl Station {
             Input::Reconnect { client, call } => self.call.handle_reconnect(&client, call, now, out),
             Input::HangUp { client, call } => self.call.handle_hang_up(&client, call, now, out),
             Input::Malformed { client, call } => self.call.handle_malformed(&client, call, now, out),
-            Input::PeerConnected { client, call } => self.call.handle_connected(&client, call, out),
+            Input::PeerConnected { client, call } => self.call.handle_connected(&client, call, now, out),
             Input::PeerLost { client, call } => self.call.handle_lost(&client, call, now, out),
+            Input::HandshakeFailed { client, call } => self.call.handle_handshake_failed(&client, call, now, out),
             Input::Unlock { client, call, request, door } => {
-                self.unlock(Unlock { client, call, request, door }, now);
+                self.unlock(client, call, request, door, now);
             }
             Input::RelayActed { door, energised } => {
                 if let Some(door) = self.doors.iter_mut().find(|known| known.id() == &door) {
@@ -178,6 +179,7 @@ impl Station {
             .cloned()
             .map(Fault::ButtonStuck)
             .chain(relays.map(|door| Fault::RelayStuck(door.id().clone())))
+            .chain(self.call.is_overfull().then_some(Fault::TooManyClients))
     }
 
     /// Whether the station has closed down and every relay was reported released: the process may end.
@@ -199,12 +201,14 @@ impl Station {
             while let Some(event) = button.filter.poll_event() {
                 match event {
                     PressEvent::Pressed { at } => {
-                        out.push_back(Action::PressAccepted { button: id.clone(), at });
-                        if button.hangs_up {
+                        let its_place = out.len();
+                        let rings = if button.hangs_up {
                             self.call.handle_exit(now, out);
+                            false
                         } else {
-                            self.call.handle_press(id, now, out);
-                        }
+                            self.call.handle_press(id, now, out)
+                        };
+                        out.insert(its_place, Action::PressAccepted { button: id.clone(), at, rings });
                     }
                     PressEvent::Stuck => {
                         self.stuck.insert(id.clone());
@@ -219,14 +223,19 @@ impl Station {
         }
     }
 
-    fn unlock(&mut self, unlock: Unlock, now: Instant) {
+    fn unlock(&mut self, client: ClientId, call: CallId, request: u32, door: DoorId, now: Instant) {
         let out = &mut self.actions;
-        if !self.call.may_unlock(&unlock.client, unlock.call) {
-            return unlock.answer(UnlockOutcome::Refused(UnlockRefusal::NotInCall), out);
-        }
-        match self.doors.iter_mut().find(|door| door.id() == &unlock.door) {
-            Some(door) => door.handle_unlock(unlock, now, out),
-            None => unlock.answer(UnlockOutcome::Refused(UnlockRefusal::NoSuchDoor), out),
+        let known = self.doors.iter_mut().find(|known| known.id() == &door);
+        let allowed =
+            self.call.opener(&client, call).and_then(|opener| Ok((opener, known.ok_or(UnlockRefusal::NoSuchDoor)?)));
+        match allowed {
+            Ok(((opened_in, name), found)) => {
+                found.handle_unlock(Unlock { client, call, request, door, name, opened_in }, now, out);
+            }
+            Err(reason) => {
+                let outcome = UnlockOutcome::Refused(reason);
+                out.push_back(Action::UnlockResult { client, call, request, door, outcome });
+            }
         }
     }
 
@@ -234,6 +243,7 @@ impl Station {
         let scene = Scene {
             activity: self.activity(),
             connected: self.call.is_talking(),
+            seen: self.call.is_seen(),
             fault: self.trouble || self.faults().next().is_some(),
             closing: self.closing,
         };

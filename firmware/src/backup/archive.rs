@@ -8,17 +8,36 @@ use sha2::{Digest as _, Sha256};
 
 use crate::durable;
 
-use super::{BackupError, CONFIG, FORMAT, Listed, MANIFEST, MAX_BYTES, Manifest, Places, STATE, Setting, settings_in};
+use super::{
+    BackupError, CONFIG, FORMAT, Listed, MANIFEST, MAX_BYTES, Manifest, OF_A_STATION, Places, STATE, Setting, Written,
+    settings_in,
+};
 
 /// Writes the settings of `places` into `file`, which root alone may read. An older backup of that name stays until the new
 /// one is whole.
 ///
 /// # Errors
-/// When something can't be read or written.
-pub fn write(places: &Places, file: &Path) -> Result<(), BackupError> {
+/// When something can't be read or written, or the state folder is none of a station's.
+pub fn write(places: &Places, file: &Path) -> Result<Written, BackupError> {
+    is_state_folder(&places.state)?;
     let settings = read_settings(places)?;
     let archive = pack(&settings).map_err(BackupError::file("packing", file))?;
-    durable::write(file, &archive, 0o600, None).map_err(BackupError::file("writing", file))
+    durable::write(file, &archive, 0o600, None).map_err(BackupError::file("writing", file))?;
+    let names = settings.into_iter().map(|setting| setting.name).collect();
+    Ok(Written { file: file.to_owned(), bytes: archive.len(), names })
+}
+
+/// Refuses a folder that is mistyped: a backup without the identity would be found out about on the day that it is needed.
+fn is_state_folder(state: &Path) -> Result<(), BackupError> {
+    let why = match fs::read_dir(state).map(Iterator::count) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "it is not there",
+        Err(error) => return Err(BackupError::file("reading the folder", state)(error)),
+        // A station that was told all by its configuration, and has no page over HTTPS, keeps nothing.
+        Ok(0) => return Ok(()),
+        Ok(_) if OF_A_STATION.iter().any(|name| state.join(name).exists()) => return Ok(()),
+        Ok(_) => "nothing of a station is in it",
+    };
+    Err(BackupError::NoState { state: state.to_owned(), why })
 }
 
 fn read_settings(places: &Places) -> Result<Vec<Setting>, BackupError> {
@@ -139,6 +158,36 @@ mod tests {
         let names: Vec<String> = read(&file).unwrap().into_iter().map(|setting| setting.name).collect();
         assert_eq!(names, ["doorway.toml", "state/identity/key.pem", "state/secret"]);
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_was_written_is_told() {
+        let (folder, places) = station();
+        let file = folder.path().join("backup.tar");
+        let told = write(&places, &file).unwrap().to_string();
+        let bytes = fs::metadata(&file).unwrap().len();
+        let expected = format!(
+            "{}: {bytes} bytes\n  doorway.toml\n  state/identity/key.pem\n  state/secret\nIt holds the station's keys and \
+             secrets: keep it as you keep a door key.",
+            file.display()
+        );
+        assert_eq!(told, expected);
+        assert!(!told.contains("horse"), "{told}");
+    }
+
+    #[test]
+    fn a_folder_that_is_none_of_a_station_is_refused() {
+        let (folder, mut places) = station();
+        let file = folder.path().join("backup.tar");
+        for (wrong, why) in [("stat", "it is not there"), ("etc", "nothing of a station is in it")] {
+            places.state = folder.path().join(wrong);
+            let error = write(&places, &file).unwrap_err().to_string();
+            assert!(error.contains(why) && error.contains("--state"), "{error}");
+            assert!(!file.exists(), "a backup was left");
+        }
+        places.state = folder.path().join("fresh");
+        fs::create_dir(&places.state).unwrap();
+        write(&places, &file).unwrap();
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! format's version and the SHA-256 of every other entry. Those are `doorway.toml`, the configuration, and `state/…`, what
 //! the state folder holds that is a setting: the station's identity and its secrets. So it is readable by root alone.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,8 +30,16 @@ const MAX_BYTES: u64 = 16 << 20;
 
 /// What the state folder holds that is no setting: what can be made again, and what belongs to one boot or one update.
 /// Everything else is one.
-const NO_SETTINGS: [&str; 4] =
-    [crate::update::upload::FOLDER, crate::update::trial::DISMISSED, restore::STAGE, restore::READY];
+const NO_SETTINGS: [&str; 5] = [
+    crate::update::upload::FOLDER,
+    crate::update::trial::DISMISSED,
+    crate::household::OPEN_TO_CLAIM,
+    restore::STAGE,
+    restore::READY,
+];
+
+/// What tells a station's state folder from another one.
+const OF_A_STATION: [&str; 4] = ["identity", "household.json", "provisioned.json", crate::household::OPEN_TO_CLAIM];
 
 /// The places that settings are in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +48,22 @@ pub struct Places {
     pub config: PathBuf,
     /// The state folder.
     pub state: PathBuf,
+}
+
+/// What a backup was made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    file: PathBuf,
+    bytes: usize,
+    names: Vec<String>,
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {} bytes", self.file.display(), self.bytes)?;
+        self.names.iter().try_for_each(|name| writeln!(f, "  {name}"))?;
+        f.write_str("It holds the station's keys and secrets: keep it as you keep a door key.")
+    }
 }
 
 /// What a backup says of itself.
@@ -89,6 +114,14 @@ pub enum BackupError {
         path: PathBuf,
         /// What is wrong with it.
         why: String,
+    },
+    /// The state folder is another one.
+    #[error("{} is no state folder of a station: {why}; name the right one with --state. Nothing was written", state.display())]
+    NoState {
+        /// What was named.
+        state: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
     },
     /// There is too much of it.
     #[error("the settings are more than {} MB, and never should be; look into {}", MAX_BYTES >> 20, state.display())]

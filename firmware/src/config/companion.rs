@@ -1,10 +1,12 @@
 //! `[companion]`: inside the daemon or elsewhere, over HTTP or HTTPS, with which secret.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
+use doorway_signaling::Secret;
 use toml::Spanned;
 
-use super::{Check, Checked, raw};
+use super::{Check, raw};
 use crate::https::CertificateSource;
 
 /// Where the companion is.
@@ -57,85 +59,82 @@ impl std::fmt::Debug for CompanionPlace {
 }
 
 impl Check<'_> {
-    pub(super) fn companion(&self, raw: &raw::Companion) -> Checked<CompanionPlace> {
+    pub(super) fn companion(&self, raw: &raw::Companion) -> CompanionPlace {
         let secret = raw.secret.as_ref().map(|secret| secret.get_ref().clone());
-        if let Some(spanned) = raw.secret.as_ref().filter(|secret| !(12..=256).contains(&secret.get_ref().trim().len()))
+        if let Some(spanned) = &raw.secret
+            && let Err(error) = Secret::new(spanned.get_ref())
         {
-            let remedy = "take 12 to 256 characters; `openssl rand -base64 18` makes a good one";
-            return Err(self.wrong(spanned, "the secret is too short or too long".into(), remedy));
+            self.wrong(spanned, error.to_string(), error.remedy());
         }
         if let Some(hosts) = raw.hosts.as_ref().filter(|hosts| !hosts.get_ref().is_empty() && secret.is_none()) {
             let remedy = "add secret = \"…\" to [companion]";
-            return Err(self.wrong(hosts, "a reverse proxy lets others in, but there is no secret".into(), remedy));
+            self.wrong(hosts, "a reverse proxy lets others in, but there is no secret".into(), remedy);
         }
-        let tls = self.tls(raw)?;
+        let tls = self.tls(raw);
         let claim = raw.claim.as_ref().filter(|claim| *claim.get_ref());
         if let Some(url) = &raw.connect {
             if raw.listen.is_some() || raw.redirect.is_some() || tls.is_some() || claim.is_some() {
                 let remedy = "keep connect for a companion elsewhere, or listen, tls, redirect and claim for one inside \
                               the daemon";
                 let message = "[companion] has connect, and settings of a companion inside the daemon too";
-                return Err(self.wrong(url, message.into(), remedy));
+                self.wrong(url, message.into(), remedy);
             }
             if !url.get_ref().starts_with("ws://") {
                 let remedy = "write it as ws://HOST:PORT/ws";
-                return Err(self.wrong(url, "connect is no WebSocket address".into(), remedy));
+                self.wrong(url, "connect is no WebSocket address".into(), remedy);
             }
-            return Ok(CompanionPlace::Elsewhere { url: url.get_ref().clone(), secret });
+            return CompanionPlace::Elsewhere { url: url.get_ref().clone(), secret };
         }
         if tls.is_none() {
             let remedy = "add tls = \"own\" to [companion], or leave this out";
             if let Some(redirect) = &raw.redirect {
-                return Err(self.wrong(redirect, "redirect leads to HTTPS, and tls is off".into(), remedy));
+                self.wrong(redirect, "redirect leads to HTTPS, and tls is off".into(), remedy);
             }
             if let Some(claim) = claim {
-                return Err(self.wrong(claim, "a station is claimed over HTTPS only, and tls is off".into(), remedy));
+                self.wrong(claim, "a station is claimed over HTTPS only, and tls is off".into(), remedy);
             }
         }
-        let listen = raw.listen.as_ref().map_or(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 8080), |s| *s.get_ref());
-        if !listen.ip().is_loopback() && secret.is_none() && claim.is_none() {
+        let default = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 8080);
+        let listen = raw.listen.as_ref().and_then(|listen| self.address(listen)).unwrap_or(default);
+        if let Some(spanned) = raw.listen.as_ref().filter(|_| !listen.ip().is_loopback())
+            && secret.is_none()
+            && claim.is_none()
+        {
             let message = format!("{listen} can be reached from the network, but there is no secret");
-            let remedy = "add secret = \"…\" to [companion], or listen on 127.0.0.1";
-            return match &raw.listen {
-                Some(spanned) => Err(self.wrong(spanned, message, remedy)),
-                None => Err(self.missing(message, remedy)),
-            };
+            self.wrong(spanned, message, "add secret = \"…\" to [companion], or listen on 127.0.0.1");
         }
-        Ok(CompanionPlace::Inside(CompanionInside {
+        CompanionPlace::Inside(CompanionInside {
             listen,
             secret,
             hosts: raw.hosts.as_ref().map(|hosts| hosts.get_ref().clone()).unwrap_or_default(),
             tls,
-            redirect: raw.redirect.as_ref().map(|redirect| *redirect.get_ref()),
+            redirect: raw.redirect.as_ref().and_then(|redirect| self.address(redirect)),
             claim: claim.is_some(),
-        }))
+        })
     }
 
-    fn tls(&self, raw: &raw::Companion) -> Checked<Option<CertificateSource>> {
+    fn tls(&self, raw: &raw::Companion) -> Option<CertificateSource> {
         let kind = raw.tls.as_ref().map_or(raw::Tls::Off, |tls| *tls.get_ref());
         let (certificate, key) = (raw.certificate.as_ref(), raw.key.as_ref());
         match kind {
-            raw::Tls::Off | raw::Tls::Own => match certificate.or(key) {
-                Some(file) => Err(self.unused_file(file)),
-                None => Ok((kind == raw::Tls::Own).then_some(CertificateSource::Own)),
-            },
-            raw::Tls::Files => match (certificate, key) {
-                (Some(certificate), Some(key)) => Ok(Some(CertificateSource::Files {
-                    certificate: certificate.get_ref().clone(),
-                    key: key.get_ref().clone(),
-                })),
-                (Some(_), None) | (None, Some(_)) | (None, None) => {
+            raw::Tls::Off | raw::Tls::Own => {
+                if let Some(file) = certificate.or(key) {
+                    let remedy = "add tls = \"files\" to [companion], or leave certificate and key out";
+                    self.wrong(file, "a certificate is named, but tls is not \"files\"".into(), remedy);
+                }
+                (kind == raw::Tls::Own).then_some(CertificateSource::Own)
+            }
+            raw::Tls::Files => {
+                if certificate.is_none() || key.is_none() {
                     let message = "tls = \"files\" needs both certificate and key".into();
                     let remedy = "add certificate = \"….pem\" and key = \"….pem\", or take tls = \"own\"";
-                    Err(self.wrong(raw.tls.as_ref().expect("`files` was read from it"), message, remedy))
+                    self.wrong(raw.tls.as_ref().expect("`files` was read from it"), message, remedy);
                 }
-            },
+                let path =
+                    |named: Option<&Spanned<PathBuf>>| named.map(|path| path.get_ref().clone()).unwrap_or_default();
+                Some(CertificateSource::Files { certificate: path(certificate), key: path(key) })
+            }
         }
-    }
-
-    fn unused_file<T>(&self, file: &Spanned<T>) -> super::ConfigError {
-        let remedy = "add tls = \"files\" to [companion], or leave certificate and key out";
-        self.wrong(file, "a certificate is named, but tls is not \"files\"".into(), remedy)
     }
 }
 
@@ -164,6 +163,9 @@ mod tests {
     #[test]
     fn what_does_not_go_together_is_said_with_its_line() {
         for (text, expected) in [
+            ("secret = \"tooshort7\"", "doorway.toml:2:10: the secret is too short"),
+            ("secret = \"aaaaaaaaaaaa\"", "doorway.toml:2:10: the secret is too easy to guess"),
+            ("secret = \"password1234\"", "doorway.toml:2:10: the secret is too easy to guess"),
             ("tls = \"files\"", "doorway.toml:2:7: tls = \"files\" needs both"),
             ("tls = \"files\"\nkey = \"k.pem\"", "doorway.toml:2:7: tls = \"files\" needs both"),
             ("tls = \"own\"\nkey = \"k.pem\"", "doorway.toml:3:7: a certificate is named"),

@@ -2,7 +2,7 @@
 
 use toml::Spanned;
 
-use super::{Check, Checked, raw};
+use super::{Check, raw};
 
 /// The board itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,15 +35,15 @@ impl std::fmt::Debug for Wifi {
 }
 
 impl Check<'_> {
-    pub(super) fn device(&self, raw: Option<Spanned<raw::Device>>) -> Checked<Device> {
+    pub(super) fn device(&self, raw: Option<Spanned<raw::Device>>) -> Device {
         let raw = raw.map(Spanned::into_inner).unwrap_or_default();
-        let hostname = raw.hostname.map(|name| self.hostname(name)).transpose()?;
-        let wifi = raw.wifi.map(|wifi| self.wifi(wifi.into_inner())).transpose()?;
-        Ok(Device { hostname, wifi })
+        let hostname = raw.hostname.map(|name| self.hostname(name));
+        let wifi = raw.wifi.map(|wifi| self.wifi(wifi.into_inner()));
+        Device { hostname, wifi }
     }
 
     /// RFC 1123, section 2.1, one label of it.
-    fn hostname(&self, raw: Spanned<String>) -> Checked<String> {
+    fn hostname(&self, raw: Spanned<String>) -> String {
         let name = raw.get_ref();
         let fits = (1..=63).contains(&name.len())
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
@@ -51,37 +51,37 @@ impl Check<'_> {
             && !name.ends_with('-')
             && !name.bytes().all(|byte| byte.is_ascii_digit())
             && !name.eq_ignore_ascii_case("localhost");
-        if fits {
-            return Ok(raw.into_inner().to_ascii_lowercase());
+        if !fits {
+            let remedy = "take letters, digits and '-', such as \"front-door\"; \".local\" is added by the network";
+            self.wrong(&raw, "this is no name for a device".into(), remedy);
         }
-        let remedy = "take letters, digits and '-', such as \"front-door\"; \".local\" is added by the network";
-        Err(self.wrong(&raw, "this is no name for a device".into(), remedy))
+        raw.into_inner().to_ascii_lowercase()
     }
 
-    fn wifi(&self, raw: raw::Wifi) -> Checked<Wifi> {
+    fn wifi(&self, raw: raw::Wifi) -> Wifi {
         if !(1..=32).contains(&raw.ssid.get_ref().len()) {
             let remedy = "write it as the router shows it";
-            return Err(self.wrong(&raw.ssid, "the name of a Wi-Fi has 1 to 32 bytes".into(), remedy));
+            self.wrong(&raw.ssid, "the name of a Wi-Fi has 1 to 32 bytes".into(), remedy);
         }
         if let Some(passphrase) = &raw.passphrase {
             let text = passphrase.get_ref();
             if !(8..=63).contains(&text.len()) || !text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
                 let message = "the passphrase of a Wi-Fi has 8 to 63 letters, digits and signs of ASCII".into();
                 let remedy = "write it as the router shows it, or leave it out for an open network";
-                return Err(self.wrong(passphrase, message, remedy));
+                self.wrong(passphrase, message, remedy);
             }
         }
         let country = raw.country.get_ref().to_ascii_uppercase();
         if country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_uppercase()) {
             let remedy = "take the two letters of ISO 3166, such as \"DE\" or \"TW\"";
-            return Err(self.wrong(&raw.country, "this is no country".into(), remedy));
+            self.wrong(&raw.country, "this is no country".into(), remedy);
         }
-        Ok(Wifi {
+        Wifi {
             ssid: raw.ssid.into_inner(),
             passphrase: raw.passphrase.map(Spanned::into_inner),
             country,
             hidden: raw.hidden,
-        })
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! The configuration file as it is written: every table, every key, nothing else.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -55,6 +54,8 @@ pub(super) struct Door {
     pub(super) id: Spanned<String>,
     pub(super) label: Option<String>,
     pub(super) pulse: Option<Spanned<Span>>,
+    #[serde(default)]
+    pub(super) open_without_ring: bool,
 }
 
 #[derive(Debug, Deserialize, Default)]
@@ -118,14 +119,14 @@ pub(super) struct Sound {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Companion {
     pub(super) room: Option<Spanned<String>>,
-    pub(super) listen: Option<Spanned<SocketAddr>>,
+    pub(super) listen: Option<Spanned<String>>,
     pub(super) secret: Option<Spanned<String>>,
     pub(super) hosts: Option<Spanned<Vec<String>>>,
     pub(super) connect: Option<Spanned<String>>,
     pub(super) tls: Option<Spanned<Tls>>,
     pub(super) certificate: Option<Spanned<PathBuf>>,
     pub(super) key: Option<Spanned<PathBuf>>,
-    pub(super) redirect: Option<Spanned<SocketAddr>>,
+    pub(super) redirect: Option<Spanned<String>>,
     pub(super) claim: Option<Spanned<bool>>,
 }
 
@@ -166,7 +167,7 @@ pub(super) struct Network {
 #[derive(Debug, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Local {
-    pub(super) listen: Option<Spanned<SocketAddr>>,
+    pub(super) listen: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize, Default)]

@@ -7,22 +7,32 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::durable::{self, Owner};
+use crate::durable::{self, Folder, Owner};
 use crate::service;
 
-mod certificate;
+mod authority;
 mod device_id;
+mod names;
+mod server;
+mod validity;
 
-pub use certificate::{Authority, EARLIEST, ServerCertificate};
+pub use authority::{Authority, AuthorityCertificate};
 pub use device_id::DeviceId;
+pub use names::Names;
+pub use server::{ServerCertificate, ServerCertificates};
+pub use validity::{Clock, EARLIEST};
 
 /// Where the state is when the service manager names no folder.
 const STATE_FOLDER: &str = "/var/lib/doorway";
 /// The identity's folder within it, and its file.
 const FOLDER: &str = "identity";
 const FILE: &str = "identity.json";
+/// The authority's certificate at the moment, and what the page shows with its key: both can be made anew.
+const AUTHORITY: &str = "authority.json";
+const SERVER: &str = "server.json";
 /// What could not be read is set aside for whoever wonders.
 const BROKEN: &str = "identity.broken";
 
@@ -80,25 +90,36 @@ impl Identity {
     pub fn load_or_make(state: &Path, owner: Option<Owner>) -> Result<(Self, bool), IdentityError> {
         let folder = state.join(FOLDER);
         let path = folder.join(FILE);
-        let disk = |what, path: &Path| {
-            let path = path.to_owned();
-            move |source| IdentityError::Disk { what, path, source }
-        };
-        if let Some(bytes) = durable::read(&path).map_err(disk("read from", &path))? {
-            if let Some(identity) = Self::parse(&bytes) {
-                return Ok((identity, false));
+        let is_damaged = match read(state, FILE)? {
+            Some(bytes) => {
+                if let Some(identity) = Self::parse(state, &bytes) {
+                    return Ok((identity, false));
+                }
+                true
             }
+            None => false,
+        };
+        durable::folder(state, 0o700, owner).map_err(disk("given a folder", state))?;
+        let shelf = Folder::open(state)
+            .and_then(|state| state.make(FOLDER, 0o700, owner))
+            .map_err(disk("given a folder", &folder))?;
+        if is_damaged {
             let broken = folder.join(BROKEN);
             tracing::warn!(kept = %broken.display(), "the identity is damaged, and the device gets another: whoever \
                 installed its certificate has to install the new one");
-            std::fs::rename(&path, &broken).map_err(disk("set aside as", &broken))?;
+            shelf.rename(FILE, BROKEN).map_err(disk("set aside as", &broken))?;
         }
         let identity = Self::make()?;
-        for folder in [state, &folder] {
-            durable::folder(folder, 0o700, owner).map_err(disk("given a folder", folder))?;
-        }
-        durable::write(&path, &identity.written(), 0o600, owner).map_err(disk("written to", &path))?;
+        shelf.write(FILE, &identity.written(), 0o600, owner).map_err(disk("written to", &path))?;
         Ok((identity, true))
+    }
+
+    /// The identity in `state`; `None` if there is none, or none that makes sense.
+    ///
+    /// # Errors
+    /// When it is there and can't be read.
+    pub fn load(state: &Path) -> Result<Option<Self>, IdentityError> {
+        Ok(read(state, FILE)?.and_then(|bytes| Self::parse(state, &bytes)))
     }
 
     fn make() -> Result<Self, IdentityError> {
@@ -109,12 +130,15 @@ impl Identity {
     }
 
     /// `None` unless every part is there and the certificate is that of the key.
-    fn parse(bytes: &[u8]) -> Option<Self> {
+    fn parse(state: &Path, bytes: &[u8]) -> Option<Self> {
         let written: Written =
             serde_json::from_slice(bytes).ok().filter(|written: &Written| written.version == VERSION)?;
         let id = DeviceId::parse(&written.device_id)?;
         let key = p256(&written.device_key)?;
-        let authority = Authority::load(&id, p256(&written.authority_key)?, written.authority_certificate)?;
+        let mut authority = Authority::load(&id, &written.authority_key, written.authority_certificate)?;
+        if let Some(kept) = read_json(state, AUTHORITY) {
+            authority.resume(kept);
+        }
         Some(Self { id, key, authority })
     }
 
@@ -124,10 +148,61 @@ impl Identity {
             device_id: self.id.to_string(),
             device_key: self.key.serialize_pem(),
             authority_key: self.authority.key().serialize_pem(),
-            authority_certificate: self.authority.pem().to_owned(),
+            authority_certificate: self.authority.first().to_owned(),
         };
         serde_json::to_vec_pretty(&written).expect("all keys are strings")
     }
+}
+
+/// A file of the identity's folder. Root reads it too, in a folder that is the daemon's.
+fn read(state: &Path, file: &str) -> Result<Option<Vec<u8>>, IdentityError> {
+    let found = || -> io::Result<Option<Vec<u8>>> {
+        let state = match Folder::open(state) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        match state.enter(FOLDER)? {
+            Some(folder) => folder.read(file),
+            None => Ok(None),
+        }
+    };
+    found().map_err(disk("read from", &state.join(FOLDER).join(file)))
+}
+
+/// Keeps the authority's certificate of now.
+///
+/// # Errors
+/// When the disk does not take it.
+pub fn keep_authority(state: &Path, certificate: &AuthorityCertificate) -> Result<(), IdentityError> {
+    write_json(&state.join(FOLDER).join(AUTHORITY), certificate)
+}
+
+/// The page's certificates in `state`; `None` when there are none of this authority.
+pub fn server_certificates(state: &Path, authority: &Authority) -> Option<ServerCertificates> {
+    read_json(state, SERVER).filter(|kept: &ServerCertificates| kept.are_of(authority))
+}
+
+/// Keeps the page's certificates.
+///
+/// # Errors
+/// When the disk does not take them.
+pub fn keep_server_certificates(state: &Path, certificates: &ServerCertificates) -> Result<(), IdentityError> {
+    write_json(&state.join(FOLDER).join(SERVER), certificates)
+}
+
+/// What can't be read is made anew.
+fn read_json<T: DeserializeOwned>(state: &Path, file: &str) -> Option<T> {
+    read(state, file).ok().flatten().and_then(|json| serde_json::from_slice(&json).ok())
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), IdentityError> {
+    let json = serde_json::to_vec_pretty(value).expect("all keys are strings");
+    durable::write(path, &json, 0o600, None).map_err(disk("written to", path))
+}
+
+fn disk(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> IdentityError + use<> {
+    let path = path.to_owned();
+    move |source| IdentityError::Disk { what, path, source }
 }
 
 /// A key of the one kind that is made here.
@@ -161,7 +236,7 @@ mod tests {
         let written = fs::read(file(state.path())).unwrap();
         let (loaded, is_new) = Identity::load_or_make(state.path(), None).unwrap();
         assert!(!is_new);
-        assert_eq!((&loaded.id, loaded.authority.der()), (&made.id, made.authority.der()));
+        assert_eq!((&loaded.id, loaded.authority.first()), (&made.id, made.authority.first()));
         assert_eq!(loaded.key.public_key_raw(), made.key.public_key_raw());
         assert_eq!(fs::read(file(state.path())).unwrap(), written, "a good identity is not written again");
         assert_eq!(fs::metadata(file(state.path())).unwrap().permissions().mode() & 0o777, 0o600);

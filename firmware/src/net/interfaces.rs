@@ -5,11 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use if_addrs::Interface;
 
 /// Interfaces that lead to containers and virtual machines on this computer, not to a client.
-const INTERNAL_PREFIXES: [&str; 5] = ["docker", "br-", "veth", "virbr", "lxc"];
+const INTERNAL_PREFIXES: [&str; 4] = ["docker", "veth", "virbr", "lxc"];
 
 /// The addresses of this computer with `port`.
 ///
-/// `wanted` names the interfaces to use; empty means all that are up, but for loopback and those of containers. Without
+/// `wanted` names the interfaces to use; empty means all that are up, but for loopback and those of containers; what has the
+/// default route leads to clients whatever it is called. Without
 /// any network loopback is all there is, and a browser on this computer still reaches the station. IPv6 link-local
 /// addresses are left out, as a browser can't reach them without a scope; IPv4's stay, as a network without DHCP has no
 /// others.
@@ -22,9 +23,10 @@ pub fn local_addresses(wanted: &[String], port: u16, ipv6: bool) -> Vec<SocketAd
         let chosen = interfaces.iter().filter(|interface| chosen(interface)).map(|interface| interface.ip());
         chosen.filter(|ip| is_reachable(ip, ipv6)).map(|ip| SocketAddr::new(ip, port)).collect()
     };
+    let default_routes = default_routes();
     let mut addresses = of(&|interface| {
         (interface.is_oper_up() || interface.is_loopback())
-            && is_wanted(&interface.name, interface.is_loopback(), wanted)
+            && is_wanted(&interface.name, interface.is_loopback(), wanted, &default_routes)
     });
     if addresses.is_empty() && wanted.is_empty() {
         addresses = of(&Interface::is_loopback);
@@ -48,11 +50,47 @@ pub fn interface_names() -> Vec<String> {
     names
 }
 
-fn is_wanted(name: &str, loopback: bool, wanted: &[String]) -> bool {
+fn is_wanted(name: &str, loopback: bool, wanted: &[String], default_routes: &[String]) -> bool {
     if wanted.is_empty() {
-        return !loopback && !INTERNAL_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        return !loopback && (default_routes.iter().any(|route| route == name) || !is_internal(name));
     }
     wanted.iter().any(|wanted| wanted == name)
+}
+
+fn is_internal(name: &str) -> bool {
+    // Docker calls the bridges of its networks by the first twelve digits of their ids; a router's is `br-lan`.
+    let container_bridge = name
+        .strip_prefix("br-")
+        .is_some_and(|id| id.len() == 12 && id.bytes().all(|letter| letter.is_ascii_hexdigit()));
+    container_bridge || INTERNAL_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The interfaces that the kernel's default routes lead over.
+fn default_routes() -> Vec<String> {
+    let table = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let mut names = ipv4_default_routes(&table("/proc/net/route"));
+    names.extend(ipv6_default_routes(&table("/proc/net/ipv6_route")));
+    names
+}
+
+/// Interface, destination, gateway, flags, four numbers, mask.
+fn ipv4_default_routes(table: &str) -> Vec<String> {
+    let routes = table.lines().filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let is_default = fields.get(1) == Some(&"00000000") && fields.get(7) == Some(&"00000000");
+        is_default.then(|| fields.first().map(|name| (*name).to_owned()))?
+    });
+    routes.collect()
+}
+
+/// Destination and its length first, the interface last. A route that refuses everything is loopback's.
+fn ipv6_default_routes(table: &str) -> Vec<String> {
+    let routes = table.lines().filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let is_default = fields.first()?.bytes().all(|digit| digit == b'0') && fields.get(1) == Some(&"00");
+        is_default.then(|| fields.last().map(|name| (*name).to_owned()))?
+    });
+    routes.filter(|name| name != "lo").collect()
 }
 
 fn is_reachable(ip: &IpAddr, ipv6: bool) -> bool {
@@ -68,11 +106,34 @@ mod tests {
 
     #[test]
     fn containers_and_loopback_are_left_out_unless_named() {
+        let is_wanted = |name, loopback, wanted: &[String]| is_wanted(name, loopback, wanted, &[]);
         assert!(is_wanted("eth0", false, &[]));
         assert!(!is_wanted("lo", true, &[]));
         assert!(!is_wanted("docker0", false, &[]));
+        assert!(!is_wanted("br-0a1b2c3d4e5f", false, &[]));
+        assert!(is_wanted("br-lan", false, &[]));
         assert!(is_wanted("lo", true, &["lo".into()]));
         assert!(!is_wanted("eth0", false, &["lo".into()]));
+    }
+
+    #[test]
+    fn what_has_the_default_route_is_kept_whatever_it_is_called() {
+        let routes = ipv4_default_routes(
+            "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n\
+             virbr7\t00000000\t0101A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n\
+             docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n",
+        );
+        assert_eq!(routes, ["virbr7"]);
+        assert!(is_wanted("virbr7", false, &[], &routes));
+        assert!(!is_wanted("docker0", false, &[], &routes));
+        assert!(!is_wanted("virbr7", false, &["eth0".into()], &routes), "what is named is what is used");
+        let zero = "0".repeat(32);
+        let table = format!(
+            "{zero} 00 {zero} 00 fe800000000000000000000000000001 00000400 1 0 00000003   lxcbr0\n\
+             {zero} 00 {zero} 00 {zero} ffffffff 1 0 00200200       lo\n\
+             fd000000000000000000000000000000 40 {zero} 00 {zero} 00000100 1 0 00000001 eth0\n"
+        );
+        assert_eq!(ipv6_default_routes(&table), ["lxcbr0"]);
     }
 
     #[test]

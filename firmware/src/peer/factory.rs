@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use str0m::bwe::Bitrate;
 use str0m::config::{CryptoProvider, DtlsCert};
 use str0m::media::Pt;
 use str0m::rtp::Extension;
@@ -12,7 +13,7 @@ use crate::video::H264_PROFILE_LEVEL_ID;
 
 /// The header extension id of playout-delay, free in str0m's standard map.
 const PLAYOUT_DELAY_ID: u8 = 5;
-const H264_PT: u8 = 102;
+pub(super) const H264_PT: u8 = 102;
 const H264_RTX_PT: u8 = 103;
 
 /// Makes the [`Rtc`] of each peer. The DTLS certificate is made once, as it takes longer than anything else in an
@@ -20,14 +21,16 @@ const H264_RTX_PT: u8 = 103;
 pub struct PeerFactory {
     certificate: DtlsCert,
     profile_level_id: u32,
+    enough: Bitrate,
 }
 
 impl PeerFactory {
-    /// Installs the crypto provider for the process and makes the certificate.
+    /// Installs the crypto provider for the process and makes the certificate. No way to a client is asked to carry more than
+    /// `most_bps`, sound and repeats included.
     ///
     /// # Errors
     /// When no certificate can be made.
-    pub fn new() -> Result<Self, PeerError> {
+    pub fn new(most_bps: u64) -> Result<Self, PeerError> {
         let provider: CryptoProvider = str0m::crypto::from_feature_flags();
         let certificate = provider
             .dtls_provider
@@ -36,7 +39,11 @@ impl PeerFactory {
         provider.install_process_default();
         let profile_level_id =
             u32::from_str_radix(H264_PROFILE_LEVEL_ID, 16).expect("the profile-level-id is six hexadecimal digits");
-        Ok(Self { certificate, profile_level_id })
+        Ok(Self { certificate, profile_level_id, enough: Bitrate::bps(most_bps).max(START_ESTIMATE) })
+    }
+
+    pub(super) fn enough(&self) -> Bitrate {
+        self.enough
     }
 
     pub(super) fn rtc(&self, now: Instant) -> Rtc {
@@ -59,7 +66,12 @@ impl PeerFactory {
             self.profile_level_id,
         );
         let mut rtc = config.build(now);
-        rtc.bwe().set_bitrate(str0m::bwe::Bitrate::ZERO, START_ESTIMATE);
+        rtc.bwe().set_bitrate(Bitrate::ZERO, self.enough);
         rtc
     }
+}
+
+/// What the offer says of its H.264.
+pub(super) fn h264_parameters() -> String {
+    format!("level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={H264_PROFILE_LEVEL_ID}")
 }

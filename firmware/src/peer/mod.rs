@@ -14,18 +14,27 @@ use doorway_proto::{CONTROL_CHANNEL, ids::CallId};
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::channel::ChannelId;
+use str0m::error::RtcError;
 use str0m::format::Codec;
 use str0m::media::{Direction, Frequency, MediaKind, MediaTime, Mid, Pt};
 use str0m::net::{Protocol, Receive, Transmit};
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
+mod allowance;
+mod answer;
 mod factory;
+mod undeclared;
 
+use allowance::Allowance;
 pub use factory::PeerFactory;
+use undeclared::Undeclared;
 
 /// How long a peer may be silent before it counts as lost. A browser sends consent checks (RFC 7675) every 2.5 s and
 /// receiver reports every second.
 pub const SILENCE_LIMIT: Duration = Duration::from_secs(6);
+
+/// How long a client may take to open the data channel once the connection is up. Browsers take two round trips.
+pub const CHANNEL_LIMIT: Duration = Duration::from_secs(5);
 
 /// A drained output of [`Peer::poll_output`].
 #[derive(Debug)]
@@ -53,6 +62,11 @@ pub enum PeerEvent {
     Malformed(String),
     /// What the way to the client carries, in bits per second.
     Estimate(u64),
+    /// The connection is up, and the data channel has not opened within [`CHANNEL_LIMIT`].
+    ChannelMissing,
+    /// The connection is over before it was up: DTLS did not agree on keys, or the client's certificate is not the one
+    /// that its answer announced. Nothing follows.
+    HandshakeFailed,
     /// The connection is over, by the client's goodbye, by silence or by an error. Nothing follows.
     Lost,
 }
@@ -91,11 +105,16 @@ pub enum PeerError {
 pub struct Peer {
     rtc: Rtc,
     pending: Option<SdpPendingOffer>,
+    /// The names of the offer's lines.
+    lines: Vec<String>,
     video: Mid,
     sound: Mid,
     video_pt: Option<Pt>,
     sound_pt: Option<Pt>,
+    undeclared: Undeclared,
     channel: Option<ChannelId>,
+    /// Until when the data channel has to be open.
+    channel_due: Option<Instant>,
     call: CallId,
     connected: bool,
     lost: bool,
@@ -107,8 +126,12 @@ pub struct Peer {
     video_epoch: Instant,
     last_heard: Instant,
     allowance: Allowance,
-    /// Set while a [`PeerEvent::Lost`] has to be handed out.
-    farewell: bool,
+    /// What a way carries that needs no more probing.
+    enough: Bitrate,
+    /// The way is not known to carry that.
+    scarce: bool,
+    /// What has to be handed out before anything of str0m.
+    news: Option<PeerEvent>,
 }
 
 impl Peer {
@@ -129,14 +152,9 @@ impl Peer {
             }
         }
         let mut changes = rtc.sdp_api();
-        // Two streams rather than one: a browser holds the picture back for lip sync only within a stream.
-        let video = changes.add_media(
-            MediaKind::Video,
-            Direction::SendOnly,
-            Some("visitor-picture".into()),
-            Some("picture".into()),
-            None,
-        );
+        // Sound and the channel first: a browser that can't show the picture rejects its line, and where that is the first
+        // one it takes the whole connection down. Two streams rather than one: a browser holds the picture back for lip
+        // sync only within a stream.
         let sound = changes.add_media(
             MediaKind::Audio,
             Direction::SendRecv,
@@ -145,15 +163,26 @@ impl Peer {
             None,
         );
         changes.add_channel(CONTROL_CHANNEL.into());
+        let video = changes.add_media(
+            MediaKind::Video,
+            Direction::SendOnly,
+            Some("visitor-picture".into()),
+            Some("picture".into()),
+            None,
+        );
         let (offer, pending) = changes.apply().ok_or_else(|| PeerError::Offer("nothing to negotiate".into()))?;
+        let offer = offer.to_sdp_string();
         let peer = Self {
             rtc,
             pending: Some(pending),
+            lines: answer::names(&offer),
             video,
             sound,
             video_pt: None,
             sound_pt: None,
+            undeclared: Undeclared::new(sound, now),
             channel: None,
+            channel_due: None,
             call,
             connected: false,
             lost: false,
@@ -161,10 +190,12 @@ impl Peer {
             awaits_keyframe: true,
             video_epoch: now,
             last_heard: now,
-            allowance: Allowance { left: REQUEST_BURST, since: now },
-            farewell: false,
+            allowance: Allowance::new(REQUEST_BURST, REQUESTS_PER_SECOND, now),
+            enough: factory.enough(),
+            scarce: true,
+            news: None,
         };
-        Ok((peer, offer.to_sdp_string()))
+        Ok((peer, offer))
     }
 
     /// Takes the client's SDP answer.
@@ -173,12 +204,14 @@ impl Peer {
     /// When it does not parse, does not fit, or is the second one.
     pub fn handle_answer(&mut self, sdp: &str, now: Instant) -> Result<(), PeerError> {
         let unreadable = || PeerError::Answer("it can't be read".into());
+        let whole = answer::complete(sdp, &self.lines, factory::H264_PT, &factory::h264_parameters());
         let answer = self
-            .guarded(|_| SdpAnswer::from_sdp_string(sdp))
+            .guarded(|_| SdpAnswer::from_sdp_string(&whole))
             .ok_or_else(unreadable)?
             .map_err(|error| PeerError::Answer(error.to_string()))?;
-        // An answer to an offer that this one replaced is late, not wrong; each offer has its own names for its lines.
-        if ![self.video, self.sound].iter().all(|mid| sdp.contains(&format!("a=mid:{mid}"))) {
+        // An answer to an offer that this one replaced is late, not wrong; each offer has its own names for its lines. A
+        // line that is rejected may come without its name.
+        if ![self.video, self.sound].iter().any(|mid| sdp.contains(&format!("a=mid:{mid}"))) {
             return Err(PeerError::OtherOffer);
         }
         let pending = self.pending.take().ok_or(PeerError::AlreadyAnswered)?;
@@ -188,6 +221,8 @@ impl Peer {
         self.last_heard = now;
         self.video_pt = self.payload_type(self.video, Codec::H264);
         self.sound_pt = self.payload_type(self.sound, Codec::Opus);
+        let redundant = self.rtc.codec_config().iter().find(|params| Some(params.pt()) == self.sound_pt);
+        self.undeclared.agree(self.sound_pt.into_iter().chain(redundant.and_then(|params| params.red())));
         if self.video_pt.is_none() && self.sound_pt.is_none() {
             return Err(PeerError::Answer("it takes neither H.264 nor Opus".into()));
         }
@@ -217,30 +252,60 @@ impl Peer {
         !self.lost && self.rtc.accepts(receive)
     }
 
-    /// Feeds a datagram that this connection accepts.
-    pub fn handle_receive(&mut self, receive: Receive<'_>, now: Instant) {
+    /// Feeds a datagram that this connection accepts; `datagram` is what `receive` was made from.
+    pub fn handle_receive(&mut self, receive: Receive<'_>, datagram: &[u8], now: Instant) {
         self.last_heard = now;
+        let (source, destination) = (receive.source, receive.destination);
+        self.feed(receive, now);
+        if self.expects_source(datagram, now)
+            && let Ok(receive) = Receive::new(Protocol::Udp, source, destination, datagram)
+        {
+            self.feed(receive, now);
+        }
+    }
+
+    /// Whether the datagram's source is expected from now on, and was not before.
+    fn expects_source(&mut self, datagram: &[u8], now: Instant) -> bool {
+        if self.broken {
+            return false;
+        }
+        let Self { undeclared, rtc, .. } = self;
+        let done = catch_unwind(AssertUnwindSafe(|| undeclared.expect(rtc, datagram, now)));
+        self.survive(done).unwrap_or(false)
+    }
+
+    fn feed(&mut self, receive: Receive<'_>, now: Instant) {
         if let Some(Err(error)) = self.guarded(|rtc| rtc.handle_input(Input::Receive(now, receive))) {
             tracing::debug!(%error, "a datagram ended the connection");
-            self.lose();
+            self.fail(&error);
         }
     }
 
     /// Moves time on.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.connected && now >= self.last_heard + SILENCE_LIMIT {
-            self.lose();
+            self.end(PeerEvent::Lost);
             return;
         }
+        // What is said first at the end stays said.
+        if !self.lost && self.channel_due.take_if(|due| *due <= now).is_some() {
+            self.news = Some(PeerEvent::ChannelMissing);
+        }
         if let Some(Err(error)) = self.guarded(|rtc| rtc.handle_input(Input::Timeout(now))) {
+            // A handshake whose packets are lost has not failed.
             tracing::debug!(%error, "time ended the connection");
-            self.lose();
+            self.end(PeerEvent::Lost);
         }
     }
 
     /// Whether ICE and DTLS are up.
     pub fn is_connected(&self) -> bool {
         self.connected && !self.lost
+    }
+
+    /// Whether the client can show the picture, as far as its answer says.
+    pub fn takes_pictures(&self) -> bool {
+        self.video_pt.is_some()
     }
 
     /// Whether the next picture that this peer can use is a keyframe.
@@ -303,8 +368,8 @@ impl Peer {
     /// Hands out what is to be sent and what happened, until a timeout.
     pub fn poll_output(&mut self) -> PeerOutput {
         loop {
-            if std::mem::take(&mut self.farewell) {
-                return PeerOutput::Event(PeerEvent::Lost);
+            if let Some(news) = self.news.take() {
+                return PeerOutput::Event(news);
             }
             if self.broken {
                 return PeerOutput::Timeout(self.last_heard + SILENCE_LIMIT);
@@ -318,15 +383,18 @@ impl Peer {
                     }
                 }
                 Ok(Output::Timeout(at)) => {
+                    if !self.is_connected() {
+                        return PeerOutput::Timeout(at);
+                    }
                     let silence = self.last_heard + SILENCE_LIMIT;
-                    return PeerOutput::Timeout(if self.is_connected() { at.min(silence) } else { at });
+                    return PeerOutput::Timeout(self.channel_due.into_iter().fold(at.min(silence), Instant::min));
                 }
                 Err(error) => {
                     tracing::debug!(%error, "the connection failed");
                     if self.lost {
                         return PeerOutput::Timeout(self.last_heard + SILENCE_LIMIT);
                     }
-                    self.lose();
+                    self.fail(&error);
                 }
             }
         }
@@ -341,17 +409,22 @@ impl Peer {
         match event {
             Event::Connected => {
                 self.connected = true;
+                self.channel_due = self.channel.is_none().then(|| self.last_heard + CHANNEL_LIMIT);
                 Some(PeerEvent::Connected)
             }
             Event::KeyframeRequest(_) => Some(PeerEvent::KeyframeWanted),
-            Event::MediaData(media) if media.mid == self.sound => Some(PeerEvent::Sound(SoundPacket {
-                sequence: **media.seq_range.start(),
-                timestamp: media.time.rebase(Frequency::FORTY_EIGHT_KHZ).numer(),
-                data: media.data,
-                arrived: media.network_time,
-            })),
+            Event::MediaData(media) if media.mid == self.sound => {
+                self.undeclared.handle_sound(media.network_time);
+                Some(PeerEvent::Sound(SoundPacket {
+                    sequence: **media.seq_range.start(),
+                    timestamp: media.time.rebase(Frequency::FORTY_EIGHT_KHZ).numer(),
+                    data: media.data,
+                    arrived: media.network_time,
+                }))
+            }
             Event::ChannelOpen(id, label) if label == CONTROL_CHANNEL => {
                 self.channel = Some(id);
+                self.channel_due = None;
                 let hello = ControlEvent::Hello { version: doorway_proto::CONTROL_VERSION, call: self.call.clone() };
                 self.send_control(&hello);
                 None
@@ -362,13 +435,25 @@ impl Peer {
                 None
             }
             Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
+                self.probe_while_scarce(estimate);
                 Some(PeerEvent::Estimate(estimate.as_u64()))
             }
             Event::Closed => {
-                self.lose();
+                self.end(PeerEvent::Lost);
                 None
             }
             _ => None,
+        }
+    }
+
+    /// Probes for more only while the way is not known to carry enough. A probe is filled with packets that were sent before
+    /// (RFC 4588); some receivers hand those out a second time, and everybody pays for them.
+    fn probe_while_scarce(&mut self, estimate: Bitrate) {
+        let enough = self.enough;
+        let scarce = if self.scarce { estimate <= enough } else { estimate < enough * SCARCE_AGAIN };
+        if scarce != std::mem::replace(&mut self.scarce, scarce) {
+            let desired = if scarce { enough } else { Bitrate::ZERO };
+            self.guarded(|rtc| rtc.bwe().set_bitrate(Bitrate::ZERO, desired));
         }
     }
 
@@ -386,9 +471,16 @@ impl Peer {
         }
     }
 
-    fn lose(&mut self) {
+    /// Ends the connection over an error of str0m.
+    fn fail(&mut self, error: &RtcError) {
+        // A certificate that is not the announced one is said as an error of the SDP.
+        let handshake = !self.connected && matches!(error, RtcError::Dtls(_) | RtcError::RemoteSdp(_));
+        self.end(if handshake { PeerEvent::HandshakeFailed } else { PeerEvent::Lost });
+    }
+
+    fn end(&mut self, farewell: PeerEvent) {
         if !self.lost {
-            self.farewell = true;
+            self.news = Some(farewell);
             self.close();
         }
     }
@@ -400,10 +492,16 @@ impl Peer {
         }
         // A broken `Rtc` is never looked into again.
         let done = catch_unwind(AssertUnwindSafe(|| work(&mut self.rtc)));
+        self.survive(done)
+    }
+
+    fn survive<T>(&mut self, done: std::thread::Result<T>) -> Option<T> {
         if done.is_err() {
             tracing::error!("the connection to a client failed inside the WebRTC library; it is dropped");
             self.broken = true;
-            self.farewell = !self.lost;
+            if !self.lost {
+                self.news = Some(PeerEvent::Lost);
+            }
             self.lost = true;
         }
         done.ok()
@@ -423,24 +521,7 @@ impl Peer {
 const REQUEST_BURST: f64 = 40.0;
 const REQUESTS_PER_SECOND: f64 = 20.0;
 
-/// What a client may still ask for, filled up by time.
-struct Allowance {
-    left: f64,
-    since: Instant,
-}
-
-impl Allowance {
-    fn take(&mut self, now: Instant) -> bool {
-        let earned = now.saturating_duration_since(self.since).as_secs_f64() * REQUESTS_PER_SECOND;
-        self.left = (self.left + earned).min(REQUEST_BURST);
-        self.since = now;
-        if self.left < 1.0 {
-            return false;
-        }
-        self.left -= 1.0;
-        true
-    }
-}
-
-/// The most that the sender starts with and asks for; the encoder's own limit lies below.
+/// What a way is taken to carry before it is known.
 const START_ESTIMATE: Bitrate = Bitrate::mbps(3);
+/// At which part of what is enough probing begins again: an estimate that sways about it would probe without end.
+const SCARCE_AGAIN: f64 = 0.9;

@@ -9,6 +9,7 @@ use std::path::Path;
 use toml_edit::{DocumentMut, Item, TableLike};
 
 use crate::config::{Config, ConfigError, Device};
+use crate::run::Misfit;
 
 /// The name that messages give the file.
 pub const NAME: &str = "doorway.toml";
@@ -61,10 +62,10 @@ pub fn mentions_secrets(bytes: &[u8]) -> bool {
     mentions(b"secret") || mentions(b"passphrase")
 }
 
-/// The mistake of a setting that the board does not fit to, with its place in the file.
-pub fn misplaced(bytes: &[u8], named: &crate::config::Named, message: String, remedy: &str) -> ConfigError {
+/// The mistakes of settings that the board does not fit to, with their places in the file.
+pub fn misplaced(bytes: &[u8], misfits: Vec<Misfit>) -> ConfigError {
     let text = decode(bytes).unwrap_or_default();
-    Config::misfit_in(Path::new(NAME), &text, named, message, remedy)
+    Config::misfits_in(Path::new(NAME), &text, misfits)
 }
 
 /// Text as editors on Windows write it, too: with a byte-order mark, with CR LF.

@@ -60,7 +60,7 @@ pub fn run(boot: &Path, root: &Path) -> anyhow::Result<Option<ConfigError>> {
 /// Whether the board has what the configuration names. A camera or an interface may not be there yet.
 fn fits(wishes: &Wishes, bytes: &[u8]) -> Result<(), ConfigError> {
     let Some((_, config)) = &wishes.config else { return Ok(()) };
-    run::check_board(config).map_err(|misfit| file::misplaced(bytes, &misfit.named, misfit.message, &misfit.remedy))
+    run::check_board(config).map_err(|misfits| file::misplaced(bytes, misfits.0))
 }
 
 /// Where everything is.

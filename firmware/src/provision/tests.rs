@@ -190,6 +190,28 @@ fn a_power_cut_after_any_step_leaves_what_the_next_start_brings_to_the_same_end(
 }
 
 #[test]
+fn what_the_daemons_user_lays_leads_root_nowhere() {
+    use std::os::unix::fs::{MetadataExt as _, symlink};
+    let outside = tempfile::tempdir().unwrap();
+    let of_outside = || fs::metadata(outside.path()).map(|folder| (folder.uid(), folder.gid(), folder.mode())).unwrap();
+    let before = of_outside();
+    let lay = |name: &str| {
+        let card = Card::new();
+        card.put("etc/passwd", "doorway:x:810:810::/var/lib/doorway:/usr/sbin/nologin\n");
+        fs::create_dir_all(card.root.path().join("var/lib/doorway")).unwrap();
+        symlink(outside.path(), card.root.path().join("var/lib/doorway").join(name)).unwrap();
+        card
+    };
+    let error = lay("identity").start().unwrap_err();
+    assert!(format!("{error:#}").contains("identity"), "{error:#}");
+    lay("provisioned.json").start().unwrap_err();
+    // What is written first, and then renamed.
+    lay(".provisioned.json.new").start().unwrap();
+    assert_eq!(of_outside(), before);
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn a_user_is_found_by_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let passwd = folder.path().join("passwd");

@@ -1,6 +1,6 @@
 //! A sound card's microphone and speaker through ALSA.
 //!
-//! 48 kHz, mono where the card can, else the channels are averaged (microphone) or filled alike (speaker); 16 bit,
+//! 48 kHz, mono where the card can, else the loudest channel (microphone), or all filled alike (speaker); 16 bit,
 //! else float. What the card cannot do by itself ALSA's `plug` converts. Non-blocking, with 10 ms periods; after
 //! opening, neither allocation nor locks.
 
@@ -12,9 +12,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use alsa::pcm::{Access, Format, Frames, HwParams, State, TstampType};
 use alsa::{Direction, PCM, ValueOr};
 
+use super::default_card;
 use super::device::{DeviceError, Microphone, POLL, Speaker};
+use super::downmix::{Downmix, MAX_CHANNELS};
 use super::pacer::Pacer;
-use super::remedy::{Fault, classify, remedy};
+use super::probe::cards;
+use super::remedy::{Fault, Refusal, classify, remedy};
 use super::shared::Shared;
 use super::{BLOCK, Block, SAMPLE_RATE, to_i16};
 
@@ -39,6 +42,7 @@ const MAX_AGE: Duration = Duration::from_millis(200);
 /// A card's microphone.
 pub(super) struct AlsaMicrophone {
     card: OpenCard,
+    downmix: Downmix,
     filled: usize,
     captured_at: Option<Instant>,
 }
@@ -49,7 +53,7 @@ impl AlsaMicrophone {
     pub(super) fn open(name: &str, shared: &Arc<Shared>) -> Result<Self, DeviceError> {
         let card = OpenCard::open(name, Direction::Capture, CAPTURE_PERIODS, shared)?;
         card.pcm.start().map_err(|error| card.failed(&error))?;
-        Ok(Self { card, filled: 0, captured_at: None })
+        Ok(Self { card, downmix: Downmix::new(), filled: 0, captured_at: None })
     }
 }
 
@@ -83,7 +87,7 @@ impl Microphone for AlsaMicrophone {
         }
         self.filled = 0;
         self.card.pacer.pace();
-        self.card.layout.read_block(&self.card.bytes, block);
+        self.card.layout.read_block(&self.card.bytes, &mut self.downmix, block);
         Ok(self.captured_at)
     }
 }
@@ -171,21 +175,38 @@ struct OpenCard {
 }
 
 impl OpenCard {
+    /// Opens what the name stands for, or tells why the likeliest of it does not work.
     fn open(name: &str, direction: Direction, periods: Frames, shared: &Arc<Shared>) -> Result<Self, DeviceError> {
         // libasound writes its troubles to stderr unless it is given a place; this one is the thread's own.
         let messages = alsa::Output::local_error_handler();
-        let opened = open_and_negotiate(name, direction, periods);
+        let mut first = None;
+        let mut opened = None;
+        for candidate in default_card::candidates(name, direction, cards) {
+            match open_and_negotiate(&candidate, direction, periods) {
+                Ok((pcm, layout)) => {
+                    opened = Some((candidate, pcm, layout));
+                    break;
+                }
+                Err(refusal) => {
+                    first.get_or_insert((candidate, refusal));
+                }
+            }
+        }
         if let Ok(messages) = messages {
             let text = messages.borrow().to_string();
             if !text.is_empty() {
                 tracing::debug!(pcm = name, text = text.trim_end(), "libasound says");
             }
         }
-        let (pcm, layout) = opened.map_err(|error| remedy(name, direction, &error))?;
+        let Some((name, pcm, layout)) = opened else {
+            let no_such = || Refusal::of(alsa::Error::new("snd_pcm_open", libc::ENOENT));
+            let (name, refusal) = first.unwrap_or_else(|| (name.to_owned(), no_such()));
+            return Err(remedy(&name, direction, refusal));
+        };
         tracing::debug!(pcm = name, ?direction, ?layout, "sound card opened");
         Ok(Self {
             pcm,
-            name: name.to_owned(),
+            name,
             direction,
             bytes: vec![0; BLOCK * layout.frame_bytes()],
             layout,
@@ -269,7 +290,7 @@ impl OpenCard {
     }
 
     fn failed(&self, error: &alsa::Error) -> DeviceError {
-        remedy(&self.name, self.direction, error)
+        remedy(&self.name, self.direction, Refusal::of(*error))
     }
 
     /// When the oldest sample that waits in the card was captured, from the card's own timestamp where it has one.
@@ -311,17 +332,16 @@ impl Layout {
         self.channels * if self.float { 4 } else { 2 }
     }
 
-    fn read_block(self, bytes: &[u8], block: &mut Block) {
-        let scale = 1.0 / self.channels as f32;
-        for (sample, frame) in block.iter_mut().zip(bytes.chunks_exact(self.frame_bytes())) {
-            *sample = if self.float {
-                let (channels, _) = frame.as_chunks::<4>();
-                channels.iter().map(|bytes| f32::from_ne_bytes(*bytes)).sum::<f32>() * scale
-            } else {
-                let (channels, _) = frame.as_chunks::<2>();
-                let sum: f32 = channels.iter().map(|bytes| f32::from(i16::from_ne_bytes(*bytes))).sum();
-                sum * scale / 32_768.0
-            };
+    fn read_block(self, bytes: &[u8], downmix: &mut Downmix, block: &mut Block) {
+        if self.float {
+            let (samples, _) = bytes.as_chunks::<4>();
+            let sample = |channel, frame| f32::from_ne_bytes(samples[frame * self.channels + channel]);
+            downmix.mix(self.channels, sample, block);
+        } else {
+            let (samples, _) = bytes.as_chunks::<2>();
+            let sample =
+                |channel, frame| f32::from(i16::from_ne_bytes(samples[frame * self.channels + channel])) / 32_768.0;
+            downmix.mix(self.channels, sample, block);
         }
     }
 
@@ -337,16 +357,41 @@ impl Layout {
 }
 
 /// Opens the PCM as it is, or through `plug` when it cannot do 48 kHz with samples that are known here.
-fn open_and_negotiate(name: &str, direction: Direction, periods: Frames) -> alsa::Result<(PCM, Layout)> {
-    let pcm = open_pcm(name, direction)?;
+fn open_and_negotiate(name: &str, direction: Direction, periods: Frames) -> Result<(PCM, Layout), Refusal> {
+    let pcm = open_pcm(name, direction).map_err(Refusal::of)?;
     let refusal = match negotiate(&pcm, direction, periods) {
         Ok(layout) => return Ok((pcm, layout)),
         Err(error) => error,
     };
     drop(pcm);
+    let wants_iec958 = direction == Direction::Playback && wants_iec958(name);
+    if wants_iec958 && let Some(encoding) = iec958_name(name) {
+        let pcm = open_pcm(&encoding, direction).map_err(Refusal::of)?;
+        let layout = negotiate(&pcm, direction, periods).map_err(|error| Refusal { error, wants_iec958 })?;
+        return Ok((pcm, layout));
+    }
+    let refusal = Refusal { error: refusal, wants_iec958 };
     let converting = open_pcm(&format!("plug:'{name}'"), direction).map_err(|_| refusal)?;
     let layout = negotiate(&converting, direction, periods).map_err(|_| refusal)?;
     Ok((converting, layout))
+}
+
+/// Whether the card takes nothing but frames of a digital cable, as a Raspberry Pi's HDMI does. `plug` can't make them.
+fn wants_iec958(name: &str) -> bool {
+    let Ok(pcm) = open_pcm(name.strip_prefix("plug").unwrap_or(name), Direction::Playback) else {
+        return false;
+    };
+    HwParams::any(&pcm).is_ok_and(|hardware| {
+        let takes = |format| hardware.test_format(format).is_ok();
+        takes(Format::IEC958SubframeLE) && !takes(Format::s16()) && !takes(Format::float())
+    })
+}
+
+/// The name by which ALSA opens the same card and encodes for it: `plughw:CARD=X,DEV=0` is `sysdefault:CARD=X`.
+fn iec958_name(name: &str) -> Option<String> {
+    let (_, card) = name.split_once("CARD=")?;
+    let card = card.split(',').next()?;
+    Some(format!("sysdefault:CARD={card}"))
 }
 
 fn open_pcm(name: &str, direction: Direction) -> alsa::Result<PCM> {
@@ -355,7 +400,6 @@ fn open_pcm(name: &str, direction: Direction) -> alsa::Result<PCM> {
 }
 
 fn negotiate(pcm: &PCM, direction: Direction, periods: Frames) -> alsa::Result<Layout> {
-    const MAX_CHANNELS: u32 = 8;
     let period = BLOCK as Frames;
 
     let hardware = HwParams::any(pcm)?;
@@ -366,7 +410,7 @@ fn negotiate(pcm: &PCM, direction: Direction, periods: Frames) -> alsa::Result<L
     }
     hardware.set_rate(SAMPLE_RATE, ValueOr::Nearest)?;
     let channels = hardware.set_channels_near(1)?;
-    if channels > MAX_CHANNELS {
+    if channels as usize > MAX_CHANNELS {
         return Err(alsa::Error::unsupported("snd_pcm_hw_params_set_channels"));
     }
     hardware.set_period_size_near(period, ValueOr::Nearest)?;

@@ -13,7 +13,7 @@ fn samples_survive_the_way_through_every_layout() {
             let mut bytes = vec![0; BLOCK * layout.frame_bytes()];
             layout.write_block(&block, &mut bytes);
             let mut back = [0.0; BLOCK];
-            layout.read_block(&bytes, &mut back);
+            layout.read_block(&bytes, &mut Downmix::new(), &mut back);
             for (sent, received) in block.iter().zip(&back) {
                 assert!((sent - received).abs() < 1e-4, "{layout:?}");
             }
@@ -26,18 +26,18 @@ fn sound_beyond_full_scale_is_clipped_not_wrapped() {
     let mut bytes = vec![0; BLOCK * MONO.frame_bytes()];
     MONO.write_block(&[1.5; BLOCK], &mut bytes);
     let mut back = [0.0; BLOCK];
-    MONO.read_block(&bytes, &mut back);
+    MONO.read_block(&bytes, &mut Downmix::new(), &mut back);
     assert!(back.iter().all(|sample| *sample > 0.99));
 }
 
 #[test]
-fn channels_are_averaged() {
+fn the_loudest_channel_is_taken() {
     let stereo = Layout { float: false, channels: 2 };
-    let frame: Vec<u8> = [1000_i16, 3000].iter().flat_map(|sample| sample.to_ne_bytes()).collect();
-    let bytes = frame.repeat(BLOCK);
+    let frame = |loud: i16| [0, loud].into_iter().flat_map(i16::to_ne_bytes);
+    let bytes: Vec<u8> = (0..BLOCK).flat_map(|at| frame(if at % 2 == 0 { 3000 } else { -3000 })).collect();
     let mut block = [0.0; BLOCK];
-    stereo.read_block(&bytes, &mut block);
-    assert!((block[0] * 32_768.0 - 2000.0).abs() < 0.5);
+    stereo.read_block(&bytes, &mut Downmix::new(), &mut block);
+    assert!((block[0] * 32_768.0 - 3000.0).abs() < 0.5);
 }
 
 /// ALSA's `null` PCM runs the same code as a card, and is always ready.
@@ -79,13 +79,20 @@ fn what_is_given_to_the_speaker_reaches_the_card() {
     let bytes = std::fs::read(&path).unwrap();
     let mut samples = Vec::new();
     for chunk in bytes.chunks_exact(BLOCK * layout.frame_bytes()) {
-        layout.read_block(chunk, &mut block);
+        layout.read_block(chunk, &mut Downmix::new(), &mut block);
         samples.extend_from_slice(&block);
     }
     assert_eq!(samples.len(), 52 * BLOCK, "50 blocks after two of silence");
     assert_eq!(samples[..2 * BLOCK], [0.0; 2 * BLOCK]);
     assert!(purity(&samples[2 * BLOCK..], 440.0) > 0.99);
     assert_eq!(shared.stats().playback_xruns, 0);
+}
+
+#[test]
+fn a_card_that_takes_frames_of_a_digital_cable_only_is_opened_by_the_name_that_encodes() {
+    assert_eq!(iec958_name("plughw:CARD=vc4hdmi0,DEV=0").as_deref(), Some("sysdefault:CARD=vc4hdmi0"));
+    assert_eq!(iec958_name("hw:0,0"), None);
+    assert!(!wants_iec958("null"), "it takes everything");
 }
 
 #[test]

@@ -5,14 +5,16 @@ use std::{fmt, thread};
 use alsa::{Card, Ctl, Direction};
 use serde::Serialize;
 
+use super::default_card;
+
 /// What `doorwayd probe` says about sound.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SoundProbe {
     /// The cards; empty on a machine without.
     pub cards: Vec<SoundCard>,
-    /// What `capture = "default"` leads to: ALSA's default, if any card has a microphone.
+    /// The PCM that `capture = "default"` opens first, if any card has a microphone.
     pub capture: Option<String>,
-    /// What `playback = "default"` leads to: ALSA's default, if any card has a speaker.
+    /// The PCM that `playback = "default"` opens first, if any card has a speaker.
     pub playback: Option<String>,
 }
 
@@ -40,6 +42,13 @@ pub struct SoundPcm {
     pub capture: bool,
     /// Whether it has a speaker.
     pub playback: bool,
+}
+
+impl SoundCard {
+    /// Whether it leads to a screen, by the names that the kernel's drivers give.
+    pub(super) fn is_hdmi(&self) -> bool {
+        [&self.id, &self.name].into_iter().any(|name| name.to_ascii_lowercase().contains("hdmi"))
+    }
 }
 
 impl fmt::Display for SoundProbe {
@@ -70,19 +79,26 @@ pub fn probe() -> SoundProbe {
     // libasound's messages are silenced for a thread, so this one is made to have them silenced and be gone.
     thread::spawn(|| {
         let _messages = alsa::Output::local_error_handler();
-        let cards = alsa::card::Iter::new().filter_map(Result::ok).filter_map(|card| describe(card).ok()).collect();
-        summarise(cards)
+        summarise(cards())
     })
     .join()
     .unwrap_or_default()
 }
 
+/// The cards in the order of their numbers.
+pub(super) fn cards() -> Vec<SoundCard> {
+    alsa::card::Iter::new().filter_map(Result::ok).filter_map(|card| describe(card).ok()).collect()
+}
+
 fn summarise(cards: Vec<SoundCard>) -> SoundProbe {
-    let any = |has: fn(&SoundPcm) -> bool| {
-        let mut pcms = cards.iter().flat_map(|card| &card.pcms);
-        pcms.any(has).then(|| "default".to_owned())
+    let first = |direction, has: fn(&SoundPcm) -> bool| {
+        let any = cards.iter().flat_map(|card| &card.pcms).any(has);
+        let candidates = default_card::candidates(default_card::DEFAULT, direction, || cards.clone());
+        candidates.into_iter().next().filter(|_| any)
     };
-    SoundProbe { capture: any(|pcm| pcm.capture), playback: any(|pcm| pcm.playback), cards }
+    let capture = first(Direction::Capture, |pcm| pcm.capture);
+    let playback = first(Direction::Playback, |pcm| pcm.playback);
+    SoundProbe { capture, playback, cards }
 }
 
 fn describe(card: Card) -> alsa::Result<SoundCard> {
@@ -133,7 +149,7 @@ mod tests {
     fn a_card_without_a_microphone_is_used_for_playback_only() {
         let probe = summarise(vec![card(false, true)]);
         assert_eq!(probe.capture, None);
-        assert_eq!(probe.playback.as_deref(), Some("default"));
+        assert_eq!(probe.playback.as_deref(), Some("plughw:CARD=Device,DEV=0"));
     }
 
     #[test]

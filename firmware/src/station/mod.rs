@@ -1,6 +1,6 @@
 //! The station's loop: feeds the core with what happened, and carries out what it decides.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -9,11 +9,11 @@ use bytes::Bytes;
 use doorway_board::{Board, Pattern, RelayId};
 use doorway_core::congestion::{KeyframeGate, Steering, SteeringSettings};
 use doorway_core::indicator::Indicator;
-use doorway_core::{Action, CallId, ClientId, DoorId, EndReason, Fault, Input, Record, Ring};
+use doorway_core::{Action, CallId, ClientId, DoorId, EndReason, Fault, Input, OpenedIn, Record, Ring};
 use doorway_proto::control::{Event as ControlEvent, Request, UnlockOutcome};
 
 use doorway_proto::signaling::{ClientSignal, StationMessage, StationSignal, ToStation};
-use doorway_proto::state::{Activity, Health, Station as StationState};
+use doorway_proto::state::{Health, Station as StationState, StationFault};
 use tokio::sync::{mpsc, watch};
 
 use crate::config::Config;
@@ -22,7 +22,7 @@ use crate::local::{Panel, Question};
 use crate::metrics;
 use crate::peer::{PeerError, PeerEvent};
 use crate::sound::{DeviceHealth, ReceivedPacket, SoundEvent};
-use crate::status::{Marks, epoch_ms};
+use crate::status::{Marks, Opening, epoch_ms};
 use crate::update::Updates;
 use crate::video::{CameraHealth, VideoEvent};
 
@@ -75,6 +75,8 @@ pub struct Station {
     receipts: HashSet<ClientId>,
     media_trouble: bool,
     buttons_lost: Option<String>,
+    /// Each door's latest opening.
+    opened: HashMap<DoorId, Opening>,
     press_at: Instant,
     /// A press whose first picture has not left yet.
     picture_due: bool,
@@ -150,6 +152,7 @@ impl Station {
             receipts: HashSet::new(),
             media_trouble: false,
             buttons_lost: None,
+            opened: HashMap::new(),
             press_at: now,
             picture_due: false,
             answered_at: None,
@@ -305,6 +308,7 @@ impl Station {
                 tracing::error!(?buttons, %reason, "buttons are no longer reported; check the wiring, then restart");
                 self.buttons_lost = Some(reason);
                 self.tell_trouble(now);
+                self.tell_faults();
             }
             doorway_board::Event::RelayCutOff { relay } => {
                 tracing::error!(%relay, "the board released a relay that was energised for too long");
@@ -394,7 +398,8 @@ impl Station {
                 if self.core.activity() == doorway_core::Activity::Ringing {
                     metrics::peer_connected(now.saturating_duration_since(self.press_at));
                 }
-                self.want_keyframe(now);
+                self.media.start_video();
+                self.want_first_keyframe(now);
                 self.core.handle_input(Input::PeerConnected { client, call }, now);
             }
             PeerEvent::KeyframeWanted => self.want_keyframe(now),
@@ -414,6 +419,14 @@ impl Station {
                 }
             }
             PeerEvent::Estimate(bps) => self.steering.handle_estimate(&client, bps),
+            PeerEvent::HandshakeFailed => {
+                tracing::info!(%client, "a client's encryption could not be agreed on; its browser may be too old");
+                self.core.handle_input(Input::HandshakeFailed { client, call }, now);
+            }
+            PeerEvent::ChannelMissing => {
+                tracing::info!(%client, "a client's data channel did not open; it can talk, but open no door");
+                self.signal(&client, StationSignal::ChannelMissing { call: call_id(call) });
+            }
             PeerEvent::Lost => self.core.handle_input(Input::PeerLost { client, call }, now),
             PeerEvent::Malformed(message) => {
                 tracing::info!(%client, "a client sent what is no request");
@@ -451,7 +464,7 @@ impl Station {
                     metrics::first_picture(now.saturating_duration_since(self.press_at));
                 }
                 if unit.keyframe && self.peers.awaits_keyframe() {
-                    self.want_keyframe(now);
+                    self.want_first_keyframe(now);
                 }
                 false
             }
@@ -508,6 +521,12 @@ impl Station {
         self.core.handle_input(Input::Trouble { present }, now);
     }
 
+    fn want_first_keyframe(&mut self, now: Instant) {
+        if self.keyframes.handle_join(now) {
+            self.media.request_keyframe();
+        }
+    }
+
     fn want_keyframe(&mut self, now: Instant) {
         if self.keyframes.handle_request(now) {
             self.media.request_keyframe();
@@ -516,13 +535,11 @@ impl Station {
 
     fn carry_out(&mut self, action: Action, now: Instant) {
         match action {
-            Action::PressAccepted { button, at } => {
+            Action::PressAccepted { button, at, rings } => {
                 self.panel_stale = true;
                 metrics::press();
                 tracing::info!(%button, "a button was pressed");
-                // Another press of the same visitor does not begin anew, and one that hangs up begins nothing.
-                let rings = matches!(self.state.borrow().activity, Activity::Idle | Activity::Watched);
-                if !rings || !self.state.borrow().buttons.iter().any(|known| known.id.as_str() == button.as_str()) {
+                if !rings {
                     return;
                 }
                 self.press_at = at;
@@ -588,7 +605,8 @@ impl Station {
             Action::UnlockResult { client, request, door, outcome, .. } => {
                 let outcome = wire::unlock_outcome(outcome);
                 match &outcome {
-                    UnlockOutcome::Opened { pulse_ms } => tracing::info!(%door, pulse_ms, "a door was opened"),
+                    // Its record says who opened it.
+                    UnlockOutcome::Opened { .. } => {}
                     UnlockOutcome::Refused { reason } => tracing::debug!(%door, ?reason, "a door stays shut"),
                     UnlockOutcome::Failed { message } => tracing::error!(%door, %message, "a door did not open"),
                 }
@@ -603,17 +621,32 @@ impl Station {
                     self.peers.send_control(&client, &event, now);
                 }
             }
-            Action::Fault { fault, present } => match (fault, present) {
-                (Fault::ButtonStuck(button), true) => {
-                    tracing::warn!(%button, "a button is stuck; check it for dirt and its wires for a short")
+            Action::Fault { fault, present } => {
+                match (fault, present) {
+                    (Fault::ButtonStuck(button), true) => {
+                        tracing::warn!(%button, "a button is stuck; check it for dirt and its wires for a short")
+                    }
+                    (Fault::ButtonStuck(button), false) => tracing::info!(%button, "a button is free again"),
+                    (Fault::RelayStuck(door), true) => tracing::error!(%door, "a relay does not release; trying on"),
+                    (Fault::RelayStuck(door), false) => tracing::info!(%door, "a relay released"),
+                    (Fault::TooManyClients, true) => tracing::warn!("there are more clients than are rung"),
+                    (Fault::TooManyClients, false) => tracing::info!("every client is rung again"),
                 }
-                (Fault::ButtonStuck(button), false) => tracing::info!(%button, "a button is free again"),
-                (Fault::RelayStuck(door), true) => tracing::error!(%door, "a relay does not release; trying on"),
-                (Fault::RelayStuck(door), false) => tracing::info!(%door, "a relay released"),
-            },
+                self.tell_faults();
+            }
             Action::Record(record) => {
                 if matches!(record, Record::Answered { .. }) {
                     self.answered_at = Some(now);
+                }
+                if let Record::DoorOpened { door, call, client, name, opened_in } = &record {
+                    let opening = Opening {
+                        at_ms: epoch_ms(SystemTime::now()),
+                        client: client.to_string(),
+                        name: name.to_string(),
+                        call: call.to_string(),
+                        way: opened_in_name(*opened_in),
+                    };
+                    self.opened.insert(door.clone(), opening);
                 }
                 log(&record);
             }
@@ -636,8 +669,11 @@ impl Station {
             Some(ring) => self.ring(&client, call, ring, Some(offer)),
             None => self.signal(&client, StationSignal::Offer { call: call_id(call), offer }),
         }
-        // After the offer, so that the ring does not wait for it.
-        self.media.start_video();
+        // After the offer, so that the ring does not wait for it. Who only watches has to be there first: nobody films the
+        // door for a page that never connects.
+        if self.core.activity() != doorway_core::Activity::Watched {
+            self.media.start_video();
+        }
         metrics::peers(self.peers.len());
     }
 
@@ -696,6 +732,7 @@ impl Station {
         lamp.show(match indicator {
             Indicator::Off => Pattern::Off,
             Indicator::Ready => Pattern::READY,
+            Indicator::Watched => Pattern::WATCHED,
             Indicator::Ringing => Pattern::RINGING,
             Indicator::Connecting => Pattern::CONNECTING,
             Indicator::Talking => Pattern::TALKING,
@@ -734,7 +771,19 @@ impl Station {
 
     fn tell_state(&self) {
         let state = self.state.borrow();
-        self.link.send(StationMessage::Status { activity: state.activity, media: state.media.clone() });
+        self.link.send(StationMessage::Status {
+            activity: state.activity,
+            media: state.media.clone(),
+            faults: state.faults.clone(),
+        });
+    }
+
+    /// Who looks at a page is told what keeps the station from ringing; the local status is seen by nobody.
+    fn tell_faults(&self) {
+        let lost = self.buttons_lost.iter().map(|reason| StationFault::ButtonsLost { reason: reason.clone() });
+        let faults = self.core.faults().map(wire::fault).chain(lost).collect();
+        self.state.send_modify(|state| state.faults = faults);
+        self.tell_state();
     }
 
     fn label(&self, id: &str) -> String {
@@ -773,6 +822,10 @@ fn log(record: &Record) {
             metrics::answered(*after);
             tracing::info!(%call, %client, ?after, "answered");
         }
+        Record::DoorOpened { door, call, client, name, opened_in } => {
+            tracing::info!(%door, %call, %client, way = opened_in_name(*opened_in), "a door was opened");
+            tracing::debug!(%client, %name, "who opened it");
+        }
         Record::Ended { call, reason, lasted, talked } => {
             metrics::call_ended(reason_name(*reason), *lasted);
             tracing::info!(%call, reason = reason_name(*reason), ?lasted, ?talked, "the call ended");
@@ -784,6 +837,13 @@ fn log(record: &Record) {
     }
 }
 
+fn opened_in_name(opened_in: OpenedIn) -> &'static str {
+    match opened_in {
+        OpenedIn::RungCall => "rung_call",
+        OpenedIn::CallWithoutRing => "call_without_ring",
+    }
+}
+
 fn reason_name(reason: EndReason) -> &'static str {
     match reason {
         EndReason::HungUp => "hung_up",
@@ -792,6 +852,7 @@ fn reason_name(reason: EndReason) -> &'static str {
         EndReason::RingTimeout => "ring_timeout",
         EndReason::MaxDuration => "max_duration",
         EndReason::ConnectionLost => "connection_lost",
+        EndReason::HandshakeFailed => "handshake_failed",
         EndReason::Busy => "busy",
         EndReason::StationClosing => "station_closing",
         EndReason::Malformed => "malformed",

@@ -295,7 +295,7 @@ fn dispatch(
     let input = Input::Receive(now, receive);
     let Some(slot) = slots.iter_mut().find(|slot| slot.peer.accepts(&input)) else { return };
     if let Input::Receive(_, receive) = input {
-        slot.peer.handle_receive(receive, now);
+        slot.peer.handle_receive(receive, data, now);
         slot.timeout = now;
     }
 }

@@ -40,7 +40,9 @@ impl Station {
         let faults = self.core.faults().map(|fault| match fault {
             Fault::ButtonStuck(button) => format!("button {button} is stuck"),
             Fault::RelayStuck(door) => format!("the relay of door {door} does not release"),
+            Fault::TooManyClients => "there are more pages than are rung; close those that nobody uses".to_owned(),
         });
+        let trouble = self.link.trouble();
         let image = self.updates.image();
         Status {
             version: env!("CARGO_PKG_VERSION"),
@@ -56,9 +58,17 @@ impl Station {
             media: self.media.health().clone(),
             video: self.media.video_status(),
             sound: self.media.sound_status(),
-            companion: CompanionStatus { connected: self.companion_up, clients: self.clients.len() },
-            doors: self.core.doors().map(|(id, open)| DoorStatus { id: id.to_string(), open }).collect(),
-            faults: faults.chain(self.buttons_lost.clone()).collect(),
+            companion: CompanionStatus {
+                connected: self.companion_up,
+                clients: self.clients.len(),
+                trouble: trouble.clone(),
+            },
+            doors: self
+                .core
+                .doors()
+                .map(|(id, open)| DoorStatus { id: id.to_string(), open, opened: self.opened.get(id).cloned() })
+                .collect(),
+            faults: faults.chain(self.buttons_lost.clone()).chain(trouble).collect(),
             resources: Resources::of_this_process(video::live_pipelines(), self.peers.len()),
             marks: self.marks,
         }
@@ -108,6 +118,7 @@ fn indicator_name(indicator: Indicator) -> &'static str {
     match indicator {
         Indicator::Off => "off",
         Indicator::Ready => "ready",
+        Indicator::Watched => "watched",
         Indicator::Ringing => "ringing",
         Indicator::Connecting => "connecting",
         Indicator::Talking => "talking",

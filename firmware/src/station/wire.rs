@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use doorway_core as core;
 use doorway_proto::control::{UnlockOutcome, UnlockRefusal};
-use doorway_proto::ids::{CallId, DoorId};
+use doorway_proto::ids::{ButtonId, CallId, DoorId};
 use doorway_proto::signaling::EndReason;
-use doorway_proto::state::Activity;
+use doorway_proto::state::{Activity, StationFault};
 
 /// A call's number as the wire has it.
 pub(super) fn call_id(call: core::CallId) -> CallId {
@@ -16,6 +16,16 @@ pub(super) fn call_id(call: core::CallId) -> CallId {
 /// A door's name as the wire has it.
 pub(super) fn door_id(door: &core::DoorId) -> DoorId {
     DoorId::new(door.as_str()).expect("the configuration checked the door's id")
+}
+
+pub(super) fn fault(fault: core::Fault) -> StationFault {
+    match fault {
+        core::Fault::ButtonStuck(button) => StationFault::ButtonStuck {
+            button: ButtonId::new(button.as_str()).expect("the configuration checked the button's id"),
+        },
+        core::Fault::RelayStuck(door) => StationFault::RelayStuck { door: door_id(&door) },
+        core::Fault::TooManyClients => StationFault::TooManyClients {},
+    }
 }
 
 pub(super) fn activity(activity: core::Activity) -> Activity {
@@ -35,6 +45,7 @@ pub(super) fn end_reason(reason: core::EndReason) -> EndReason {
         core::EndReason::RingTimeout => EndReason::RingTimeout,
         core::EndReason::MaxDuration => EndReason::MaxDuration,
         core::EndReason::ConnectionLost => EndReason::ConnectionLost,
+        core::EndReason::HandshakeFailed => EndReason::HandshakeFailed,
         core::EndReason::Busy => EndReason::Busy,
         core::EndReason::StationClosing => EndReason::StationClosing,
         core::EndReason::Malformed => EndReason::Malformed,
@@ -50,6 +61,7 @@ pub(super) fn unlock_outcome(outcome: core::UnlockOutcome) -> UnlockOutcome {
                 core::UnlockRefusal::NoSuchDoor => UnlockRefusal::NoSuchDoor,
                 core::UnlockRefusal::AlreadyOpen => UnlockRefusal::AlreadyOpen,
                 core::UnlockRefusal::TooOften => UnlockRefusal::TooOften,
+                core::UnlockRefusal::NotRung => UnlockRefusal::NotRung,
             },
         },
         core::UnlockOutcome::Failed { message } => UnlockOutcome::Failed { message },

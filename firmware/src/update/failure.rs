@@ -3,6 +3,9 @@
 use std::fmt;
 
 use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::identity::EARLIEST;
 
 /// Why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,6 +47,11 @@ pub enum Failure {
     TooLarge {},
     /// The server does not deliver it.
     Unreachable {},
+    /// The station's clock is wrong, or a certificate is too old: at the station's time it does not hold.
+    Clock {
+        /// The station's date.
+        today: String,
+    },
     /// The upload broke off.
     Interrupted {},
     /// No RAUC answers.
@@ -58,6 +66,30 @@ pub enum Failure {
 impl Failure {
     /// What RAUC's words mean. They are for its journal, in English, and hold paths and addresses.
     pub(super) fn of_rauc(words: &str) -> Self {
+        Self::of_rauc_at(words, OffsetDateTime::now_utc())
+    }
+
+    /// With a clock of long ago no certificate holds, whether of a server or of whoever signed the bundle.
+    fn of_rauc_at(words: &str, now: OffsetDateTime) -> Self {
+        let clock = || Self::Clock { today: now.date().to_string() };
+        let lower = words.to_lowercase();
+        let of_dates = [
+            "not yet valid",
+            "has expired",
+            "not activated",
+            "activation date",
+            "expiration date",
+            "expired certificate",
+        ];
+        if of_dates.iter().any(|part| lower.contains(part)) {
+            return clock();
+        }
+        let failure = Self::in_words(words);
+        let may_be_clock = matches!(failure, Self::Unreachable {} | Self::WrongKey {} | Self::NotAccepted {});
+        if may_be_clock && now.unix_timestamp() < EARLIEST { clock() } else { failure }
+    }
+
+    fn in_words(words: &str) -> Self {
         let lower = words.to_lowercase();
         let has = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
         if has(&["rauc info error"]) {
@@ -127,6 +159,11 @@ impl fmt::Display for Failure {
             Self::Unreachable {} => {
                 f.write_str("its server does not deliver it; look at its address and at the network")
             }
+            Self::Clock { today } => write!(
+                f,
+                "this station's clock says {today}, and a certificate does not hold on that day; see that the station reaches a \
+                 time server"
+            ),
             Self::Interrupted {} => f.write_str("the upload broke off; try again"),
             Self::NoRauc {} => f.write_str("RAUC does not answer; look at `systemctl status rauc`"),
             Self::Other { detail } => write!(f, "RAUC refuses it: {detail}"),
@@ -159,6 +196,32 @@ mod tests {
         assert_eq!(reason("Copying failed: No space left on device"), Failure::NoSpace {});
         assert_eq!(reason("Message recipient disconnected from message bus without replying"), Failure::NoRauc {});
         assert_eq!(reason("rauc info error"), Failure::NotAccepted {});
+    }
+
+    #[test]
+    fn a_clock_of_long_ago_is_said_to_be_the_reason() {
+        let at = |words: &str, day: i64| {
+            Failure::of_rauc_at(words, OffsetDateTime::from_unix_timestamp(day * 24 * 3600).unwrap())
+        };
+        let (in_2020, in_2027) = (18_262, 20_819);
+        let clock = Failure::Clock { today: "2020-01-01".into() };
+        for words in [
+            "Failed to download bundle https://x/y: Transfer failed: SSL certificate problem: certificate is not yet valid",
+            "Failed to start streaming: server certificate verification failed",
+            "signature verification failed: Verify error: certificate is not yet valid",
+            "rauc info error",
+        ] {
+            assert_eq!(at(words, in_2020), clock, "{words}");
+        }
+        assert_eq!(at("Copying failed: No space left on device", in_2020), Failure::NoSpace {});
+        // Where the clock may be right, what RAUC says counts.
+        assert_eq!(
+            at("Failed to start streaming: server certificate verification failed", in_2027),
+            Failure::Unreachable {}
+        );
+        let expired = at("Transfer failed: SSL certificate problem: certificate has expired", in_2027);
+        assert_eq!(expired, Failure::Clock { today: "2027-01-01".into() });
+        assert!(clock.to_string().contains("clock says 2020-01-01"), "{clock}");
     }
 
     #[test]

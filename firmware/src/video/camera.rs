@@ -48,6 +48,25 @@ pub enum CameraError {
         /// Its formats.
         offered: String,
     },
+    /// H.264 alone, and whoever begins to watch would have to wait for its next keyframe.
+    #[error(
+        "the H.264 of the camera {device} can't be used, as it makes no keyframe when it is asked for one (its driver \
+         lacks the control force_key_frame): {remedy}"
+    )]
+    NoKeyframeControl {
+        /// The device's path.
+        device: String,
+        /// What to do instead.
+        remedy: String,
+    },
+    /// H.264 alone, and what it encodes browsers were not promised.
+    #[error("the H.264 of the camera {device} is not what browsers take (see the journal): {remedy}")]
+    NotForBrowsers {
+        /// The device's path.
+        device: String,
+        /// What to do instead.
+        remedy: String,
+    },
     /// Frames that hold fewer bytes than they should.
     #[error("the camera {device} delivers damaged frames; check its cable and power supply")]
     Damaged {

@@ -51,11 +51,6 @@ impl EncoderKind {
         }
     }
 
-    /// The Debian package that brings it.
-    pub fn package(self) -> &'static str {
-        gst::package_of(self.element())
-    }
-
     fn takes(self, pixels: Pixels) -> bool {
         match self {
             Self::V4l2 | Self::X264 => matches!(pixels, Pixels::I420 | Pixels::Nv12),
@@ -82,8 +77,10 @@ pub(super) enum Frame<'a> {
     Sample(gst::Sample),
 }
 
-/// How long an encoder may take frames in without giving anything out.
-const STALL: Duration = Duration::from_secs(2);
+/// How long a hardware encoder may take frames in without giving anything out.
+const HARDWARE_STALL: Duration = Duration::from_secs(2);
+/// The same of a software encoder: on a busy machine it is late rather than hung, and beginning anew makes it later.
+const SOFTWARE_STALL: Duration = Duration::from_secs(8);
 /// Beyond a year everybody has hung up; x264 counts frames in 32 bits.
 const NO_KEYFRAME_OF_ITS_OWN: u32 = 1 << 30;
 
@@ -194,8 +191,9 @@ impl Encoder {
         if let Some(message) = self.running.fault().or_else(|| self.refused.try_recv().ok()) {
             return Some(Fault::Failed(message));
         }
+        let limit = if self.kind.is_hardware() { HARDWARE_STALL } else { SOFTWARE_STALL };
         let hung =
-            self.is_silent() && self.stalled_since.is_some_and(|since| now.saturating_duration_since(since) > STALL);
+            self.is_silent() && self.stalled_since.is_some_and(|since| now.saturating_duration_since(since) > limit);
         hung.then_some(Fault::Hung)
     }
 

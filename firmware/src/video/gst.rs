@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use gstreamer::prelude::*;
+
+use super::absence;
 pub(super) use gstreamer::*;
 pub(super) use gstreamer_app as app;
 pub(super) use gstreamer_video as video;
@@ -14,13 +16,13 @@ pub enum GstError {
     /// The library does not start.
     #[error("GStreamer does not start: {0}")]
     Start(String),
-    /// A plugin is not installed.
-    #[error("the GStreamer element '{element}' is not installed; install the package {package}")]
+    /// An element is not to be had.
+    #[error("the GStreamer element '{element}' is {why}")]
     ElementMissing {
         /// The element's name.
         element: String,
-        /// Debian's name of the package that brings it.
-        package: &'static str,
+        /// Why, and what to do.
+        why: String,
     },
     /// A pipeline cannot be built, started or fed.
     #[error("the GStreamer pipeline for {part} does not work: {message}")]
@@ -62,12 +64,12 @@ pub(super) fn has_element(name: &str) -> bool {
     ready().is_ok() && ElementFactory::find(name).is_some()
 }
 
-/// Makes an element, or says which package brings it.
+/// Makes an element, or says why there is none.
 pub(super) fn make(element: &str) -> Result<Element, GstError> {
     ready()?;
     ElementFactory::make(element)
         .build()
-        .map_err(|_| GstError::ElementMissing { element: element.to_owned(), package: package_of(element) })
+        .map_err(|_| GstError::ElementMissing { element: element.to_owned(), why: absence::reason(element) })
 }
 
 /// The Debian package that brings an element.

@@ -8,6 +8,7 @@
 //! `supervisor` holds them together and shows the `card` while there is no picture. A `recording` and a camera that
 //! encodes by itself need no encoder. GStreamer starts with the first [`Video`] that needs it, or by [`warm_up`].
 
+mod absence;
 pub mod annexb;
 mod camera;
 mod canvas;
@@ -15,10 +16,14 @@ mod capture;
 mod card;
 mod controls;
 mod encoder;
+mod frame_clock;
 mod gst;
+mod ioctl;
 mod jpeg;
 mod libcamera;
 pub mod negotiate;
+mod nodes;
+mod offers;
 mod outlet;
 mod pattern;
 pub mod probe;
@@ -81,7 +86,7 @@ pub enum VideoSource {
 /// A camera behind V4L2.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct V4l2Source {
-    /// Its device; the first capture device by default.
+    /// Its device; the first that turns out to be a camera by default.
     pub device: Option<PathBuf>,
     /// The pixel format to take; the one that costs least by default.
     pub format: Option<Pixels>,
@@ -111,7 +116,7 @@ pub fn absence(source: &VideoSource) -> Option<String> {
             Some(CameraError::Device { device, what: "looking for it", error }.to_string())
         }
         VideoSource::V4l2(V4l2Source { device: None, .. }) => {
-            capture::nodes().is_empty().then(|| CameraError::NoneFound.to_string())
+            (!nodes::any_by_name()).then(|| CameraError::NoneFound.to_string())
         }
         VideoSource::Test | VideoSource::Libcamera | VideoSource::Recording { .. } | VideoSource::None => None,
     }

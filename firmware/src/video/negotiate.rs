@@ -231,12 +231,6 @@ impl FrameLayout {
     }
 }
 
-/// Whether bytes look like a whole JPEG picture: they begin with its start and end, but for padding, with its end.
-pub fn is_whole_jpeg(bytes: &[u8]) -> bool {
-    let end = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-    end > 4 && bytes.starts_with(&[0xff, 0xd8]) && bytes[..end].ends_with(&[0xff, 0xd9])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -309,14 +303,5 @@ mod tests {
         assert_eq!(FrameLayout::new(Pixels::Nv12, 640, 360, 600), None);
         assert_eq!(FrameLayout::new(Pixels::Mjpeg, 640, 360, 0), None);
         assert_eq!(FrameLayout::new(Pixels::Nv12, 641, 360, 0), None);
-    }
-
-    #[test]
-    fn a_jpeg_that_was_cut_off_is_seen() {
-        assert!(is_whole_jpeg(&[0xff, 0xd8, 1, 2, 0xff, 0xd9]));
-        assert!(is_whole_jpeg(&[0xff, 0xd8, 1, 2, 0xff, 0xd9, 0, 0]));
-        assert!(!is_whole_jpeg(&[0xff, 0xd8, 1, 2, 3, 4]));
-        assert!(!is_whole_jpeg(&[0, 0, 0]));
-        assert!(!is_whole_jpeg(&[]));
     }
 }

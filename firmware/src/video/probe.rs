@@ -8,16 +8,19 @@ use v4l::device::Device;
 
 use super::controls::Controls;
 use super::encoder::EncoderKind;
-use super::negotiate::{self, Choice, OfferedFormat};
-use super::{EncoderChoice, VideoSettings, capture, gst};
+use super::negotiate::{Choice, OfferedFormat, Pixels};
+use super::offers::{self, Wish};
+use super::{EncoderChoice, VideoSettings, VideoSource, absence, gst, nodes};
 
 /// All that was found.
 #[derive(Debug, Clone, Serialize)]
 pub struct VideoProbe {
-    /// The V4L2 cameras, in the order of their device numbers.
+    /// The V4L2 cameras, in the order in which they are tried.
     pub cameras: Vec<CameraProbe>,
     /// Whether CSI cameras can be used through libcamera.
     pub libcamera: bool,
+    /// Why not, and what to do.
+    pub libcamera_missing: Option<String>,
     /// The encoders, in the order in which they are tried.
     pub encoders: Vec<EncoderProbe>,
     /// The encoder that would be used; none means that there is no picture.
@@ -37,7 +40,7 @@ pub struct CameraProbe {
     pub choice: Option<Choice>,
     /// Its controls with their values.
     pub controls: Vec<(&'static str, i64)>,
-    /// Why it cannot be asked.
+    /// Why it cannot be used.
     pub error: Option<String>,
 }
 
@@ -46,42 +49,42 @@ pub struct CameraProbe {
 pub struct EncoderProbe {
     /// Its GStreamer element.
     pub element: &'static str,
-    /// Whether the element is installed. A hardware encoder's exists only where its device does.
-    pub installed: bool,
+    /// Whether the element can be had. A hardware encoder's exists only where its device does.
+    pub usable: bool,
+    /// Why not, and what to do.
+    pub missing: Option<String>,
     /// Whether hardware does the work.
     pub hardware: bool,
-    /// The Debian package to install it from.
-    pub package: &'static str,
 }
 
 /// Looks for everything. Starts GStreamer, so it belongs into a command of its own and not into a running station.
 pub fn probe(settings: &VideoSettings) -> VideoProbe {
     let mut encoders: Vec<EncoderProbe> = EncoderKind::ALL
         .into_iter()
-        .map(|kind| EncoderProbe {
-            element: kind.element(),
-            installed: gst::has_element(kind.element()),
-            hardware: kind.is_hardware(),
-            package: kind.package(),
+        .map(|kind| {
+            let usable = gst::has_element(kind.element());
+            let missing = (!usable).then(|| absence::reason(kind.element()));
+            EncoderProbe { element: kind.element(), usable, missing, hardware: kind.is_hardware() }
         })
         .collect();
     if let EncoderChoice::Named(named) = settings.encoder {
         encoders.sort_by_key(|encoder| encoder.element != named.element());
     }
-    let encoder = encoders.iter().find(|encoder| encoder.installed).map(|encoder| encoder.element);
+    let encoder = encoders.iter().find(|encoder| encoder.usable).map(|encoder| encoder.element);
     let libcamera = gst::has_element("libcamerasrc");
-    VideoProbe { cameras: probe_cameras(settings), libcamera, encoders, encoder }
+    let libcamera_missing = (!libcamera).then(|| absence::reason("libcamerasrc"));
+    VideoProbe { cameras: probe_cameras(settings), libcamera, libcamera_missing, encoders, encoder }
 }
 
 /// Looks for V4L2 cameras. Does not start GStreamer.
 pub fn probe_cameras(settings: &VideoSettings) -> Vec<CameraProbe> {
-    capture::capture_devices().iter().map(|path| probe_camera(path, settings)).collect()
+    nodes::cameras().iter().map(|path| probe_camera(path, settings)).collect()
 }
 
 fn probe_camera(path: &Path, settings: &VideoSettings) -> CameraProbe {
     let mut probe = CameraProbe {
         device: path.display().to_string(),
-        name: capture::device_name(path),
+        name: nodes::device_name(path),
         formats: Vec::new(),
         choice: None,
         controls: Vec::new(),
@@ -89,15 +92,31 @@ fn probe_camera(path: &Path, settings: &VideoSettings) -> CameraProbe {
     };
     match Device::with_path(path) {
         Ok(device) => {
-            probe.formats = capture::offers(&device, settings.size);
+            probe.formats = offers::of(&device, settings.size);
             let controls = Controls::of(device);
-            let accept_h264 = controls.can_force_keyframe();
-            probe.choice = negotiate::choose(&probe.formats, settings.size, settings.rate, accept_h264);
+            let wish = Wish {
+                format: wanted_format(settings),
+                size: settings.size,
+                rate: settings.rate,
+                accept_h264: true,
+                can_force_keyframe: controls.can_force_keyframe(),
+            };
+            match offers::choose(&probe.device, &probe.formats, &wish) {
+                Ok(choice) => probe.choice = Some(choice),
+                Err(error) => probe.error = Some(error.to_string()),
+            }
             probe.controls = controls.values();
         }
         Err(error) => probe.error = Some(error.to_string()),
     }
     probe
+}
+
+fn wanted_format(settings: &VideoSettings) -> Option<Pixels> {
+    match &settings.source {
+        VideoSource::V4l2(source) => source.format,
+        VideoSource::Test | VideoSource::Libcamera | VideoSource::Recording { .. } | VideoSource::None => None,
+    }
 }
 
 impl fmt::Display for VideoProbe {
@@ -108,11 +127,10 @@ impl fmt::Display for VideoProbe {
         for camera in &self.cameras {
             camera.fmt(f)?;
         }
-        writeln!(f, "libcamera {}", if self.libcamera { "usable" } else { "not installed (gstreamer1.0-libcamera)" })?;
+        writeln!(f, "libcamera {}", self.libcamera_missing.as_deref().unwrap_or("usable"))?;
         for encoder in &self.encoders {
             let used = if self.encoder == Some(encoder.element) { ", would be used" } else { "" };
-            let state = if encoder.installed { "usable" } else { "missing" };
-            writeln!(f, "encoder  {} {state}{used} ({})", encoder.element, encoder.package)?;
+            writeln!(f, "encoder  {} {}{used}", encoder.element, encoder.missing.as_deref().unwrap_or("usable"))?;
         }
         Ok(())
     }
@@ -122,7 +140,7 @@ impl fmt::Display for CameraProbe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "camera   {} {}", self.device, self.name.as_deref().unwrap_or(""))?;
         if let Some(error) = &self.error {
-            writeln!(f, "         cannot be opened: {error}")?;
+            writeln!(f, "         cannot be used: {error}")?;
         }
         for format in &self.formats {
             let usable = if format.pixels.is_some() { "" } else { " (not usable)" };
@@ -133,12 +151,10 @@ impl fmt::Display for CameraProbe {
             }
             writeln!(f)?;
         }
-        match &self.choice {
-            Some(Choice { pixels, width, height, rate, .. }) => {
-                writeln!(f, "         would be used as {pixels:?} {width}x{height} at {rate} frames per second")
-            }
-            None => writeln!(f, "         cannot be used; a bare sensor needs source = \"libcamera\""),
+        if let Some(Choice { pixels, width, height, rate, .. }) = &self.choice {
+            writeln!(f, "         would be used as {pixels:?} {width}x{height} at {rate} frames per second")?;
         }
+        Ok(())
     }
 }
 

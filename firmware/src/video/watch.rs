@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::encoder::EncoderKind;
 
 /// USB cameras take seconds to their first frame.
-const FIRST_FRAME: Duration = Duration::from_secs(5);
+pub(super) const FIRST_FRAME: Duration = Duration::from_secs(5);
 /// A camera that worked and then gives nothing for this long is lost.
 const NEXT_FRAME: Duration = Duration::from_secs(2);
 /// Callers see the card rather than a frozen picture after this long.

@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use fantoccini::wd::WindowHandle;
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
@@ -21,7 +22,7 @@ use crate::wait::{Look, until};
 use driver::Driver;
 
 pub use page::{Page, View};
-pub use probe::{ClockReading, FrameCount, Latency, PageTone};
+pub use probe::{ClockReading, FrameCount, Latency, PageTone, RingSeen};
 
 /// What the fake microphone of every browser hears.
 pub const MICROPHONE_HZ: f64 = 1000.0;
@@ -146,6 +147,32 @@ impl Browser {
         let page = self.open(url).await?;
         page.wait_online(Duration::from_secs(10)).await?;
         Ok(page)
+    }
+
+    /// The window that [`Page`]s speak of now.
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub async fn window(&self) -> Result<WindowHandle> {
+        self.client.window().await.context("asking for the window")
+    }
+
+    /// Opens another window, of which [`Page`]s speak from now on.
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub async fn open_window(&self) -> Result<WindowHandle> {
+        let window = self.client.new_window(false).await.context("opening a window")?.handle;
+        self.switch_to(&window).await?;
+        Ok(window)
+    }
+
+    /// Lets [`Page`]s speak of `window` from now on.
+    ///
+    /// # Errors
+    /// When it was closed.
+    pub async fn switch_to(&self, window: &WindowHandle) -> Result<()> {
+        self.client.switch_to_window(window.clone()).await.context("switching to a window")
     }
 
     /// Kills the browser as a battery that runs empty does: no socket is closed by the page itself.

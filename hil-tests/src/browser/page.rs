@@ -9,7 +9,7 @@ use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerA
 use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
 
-use super::probe::{self, ClockReading, FrameCount, PageTone};
+use super::probe::{self, ClockReading, FrameCount, PageTone, RingSeen};
 use crate::wait::{Look, until};
 
 /// How long what is clicked may take to be shown.
@@ -363,6 +363,23 @@ impl Page {
              return mark ? hil.wall(mark.startTime) : null"
         );
         probe::read(self.probed(&script).await?)
+    }
+
+    /// Watches for a ring from now on, see [`Page::ring_seen`].
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub async fn watch_ring(&self) -> Result<()> {
+        self.probed("performance.clearMarks(); hil.ring.start()").await?;
+        Ok(())
+    }
+
+    /// What a person noticed of the ring since [`Page::watch_ring`].
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub async fn ring_seen(&self) -> Result<RingSeen> {
+        probe::read(self.probed("return hil.ring.read()").await?)
     }
 
     /// What the page's connection counts, picture and sound together.

@@ -21,13 +21,13 @@ if (!window.hil) {
       canvas.height = 3;
       const context = canvas.getContext('2d', { willReadFrequently: true });
       context.imageSmoothingEnabled = false;
-      const look = () => {
+      const look = (now, { expectedDisplayTime }) => {
         const at = wall();
         this.presented += 1;
         const shown = this.read(video, context, at);
         if (shown === null) this.unreadable += 1;
         else {
-          this.readings.push({ at, shown });
+          this.readings.push({ at, displayed: wall(expectedDisplayTime), shown });
           if (this.readings.length > 4000) this.readings.shift();
         }
         video.requestVideoFrameCallback(look);
@@ -113,6 +113,63 @@ if (!window.hil) {
     },
   };
 
+  // What a person notices of a ring: it is painted, it is heard; and when the connection for its picture was up.
+  const ring = {
+    paintedAt: null,
+    heardAt: null,
+    connectedAt: null,
+    spotters: new WeakMap(),
+    // Watches from now on; what was seen before is forgotten.
+    start() {
+      Object.assign(this, { paintedAt: null, heardAt: null, connectedAt: null });
+      if (this.watches) return;
+      this.watches = true;
+      new MutationObserver(() => {
+        if (document.body.dataset.view === 'ringing') this.paint();
+      }).observe(document.body, { attributeFilter: ['data-view'] });
+      const { connect } = AudioNode.prototype;
+      AudioNode.prototype.connect = function (target, ...rest) {
+        if (target instanceof AudioDestinationNode && target.context !== tone.context) {
+          connect.call(this, ring.spotter(target.context, connect));
+        }
+        return connect.call(this, target, ...rest);
+      };
+      const { setRemoteDescription } = RTCPeerConnection.prototype;
+      RTCPeerConnection.prototype.setRemoteDescription = function (...description) {
+        this.addEventListener('connectionstatechange', () => {
+          if (this.connectionState === 'connected') ring.connectedAt ??= wall();
+        });
+        return setRemoteDescription.apply(this, description);
+      };
+    },
+    // A frame's callbacks run before it is drawn, a message that they send to themselves is taken after that.
+    paint() {
+      requestAnimationFrame(() => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = () => { this.paintedAt ??= wall(); };
+        port2.postMessage(null);
+      });
+    },
+    // As in `tone`, to 256 samples.
+    spotter(context, connect) {
+      const known = this.spotters.get(context);
+      if (known !== undefined) return known;
+      const spotter = context.createScriptProcessor(256, 1, 1);
+      spotter.onaudioprocess = ({ inputBuffer }) => {
+        if (this.heardAt === null && inputBuffer.getChannelData(0).some((sample) => Math.abs(sample) > 0.003)) {
+          this.heardAt = wall();
+        }
+      };
+      connect.call(spotter, context.destination);
+      this.spotters.set(context, spotter);
+      return spotter;
+    },
+    read() {
+      const { paintedAt, heardAt, connectedAt } = this;
+      return { paintedAt, heardAt, connectedAt };
+    },
+  };
+
   // A camera's test picture: eight colour bars, and a text that changes with every frame above them.
   const bars = {
     colours: '',
@@ -195,5 +252,5 @@ if (!window.hil) {
     return null;
   };
 
-  window.hil = { wall, clock, tone, bars, colours, incoming, inbound };
+  window.hil = { wall, clock, tone, ring, bars, colours, incoming, inbound };
 }

@@ -14,8 +14,22 @@ pub(super) const BARS: &str = "white yellow cyan green magenta red blue black";
 pub struct ClockReading {
     /// When it was presented, in milliseconds since the Unix epoch.
     pub at: f64,
+    /// When the browser expected it to be visible on a screen.
+    pub displayed: f64,
     /// The clock that it showed: when its drawing began.
     pub shown: f64,
+}
+
+/// What a person noticed of a ring, each in milliseconds since the Unix epoch; `None` while it has not happened.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RingSeen {
+    /// The ringing view was drawn.
+    pub painted_at: Option<f64>,
+    /// The first audible sample of the bell left the page's audio graph.
+    pub heard_at: Option<f64>,
+    /// The connection for its picture was up.
+    pub connected_at: Option<f64>,
 }
 
 /// What the page sounds like now.
@@ -69,12 +83,20 @@ pub struct Latency {
 }
 
 impl Latency {
-    /// Of frames: presentation minus drawing.
+    /// Of frames: from drawing until they could be read from a canvas.
     ///
     /// # Errors
     /// When there are none.
-    pub fn of_frames(readings: &[ClockReading]) -> Result<Self> {
+    pub fn to_canvas(readings: &[ClockReading]) -> Result<Self> {
         Self::of(readings.iter().map(|reading| reading.at - reading.shown).collect())
+    }
+
+    /// Of frames: from drawing until the browser expected them on a screen.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn to_display(readings: &[ClockReading]) -> Result<Self> {
+        Self::of(readings.iter().map(|reading| reading.displayed - reading.shown).collect())
     }
 
     /// Of single measurements in milliseconds.

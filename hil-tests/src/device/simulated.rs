@@ -77,7 +77,8 @@ impl Simulated {
         let page = match config.text("companion.connect") {
             Some(url) => url.replace("ws://", "http://").trim_end_matches("ws").to_owned(),
             None => {
-                let listen = format!("127.0.0.1:{}", free_port()?);
+                let free = format!("127.0.0.1:{}", free_port()?);
+                let listen = config.text("companion.listen").map_or(free, str::to_owned);
                 config = config.with("companion.listen", listen.as_str());
                 // By the name that a certificate of the station's own has.
                 match config.text("companion.tls") {
@@ -292,20 +293,13 @@ impl SkewedClock {
 
 fn spawn(config: &Path, log: &Path, clock: Option<&SkewedClock>, environment: &[(String, String)]) -> Result<Process> {
     let mut command = Command::new(tools::doorwayd()?);
-    command.arg("run").arg("--config").arg(config).envs(environment_of_the_unit());
+    command.arg("run").arg("--config").arg(config);
     command.env("STATE_DIRECTORY", config.with_extension("state"));
     command.envs(environment.iter().map(|(name, value)| (name, value)));
     if let Some(clock) = clock {
         clock.give_to(&mut command);
     }
     Process::start("doorwayd", command, log)
-}
-
-/// What the service manager would give the daemon.
-fn environment_of_the_unit() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let unit = include_str!("../../../firmware/systemd/doorwayd.service");
-    let settings = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
-    settings.flat_map(str::split_whitespace).filter_map(|setting| setting.split_once('='))
 }
 
 /// One connection per request: a kept one would count as a socket of the daemon.

@@ -114,6 +114,9 @@ pub struct CompanionStatus {
     pub connected: bool,
     /// How many clients are there.
     pub clients: usize,
+    /// Why pages can't reach it, or it can't reach the companion.
+    #[serde(default)]
+    pub trouble: Option<String>,
 }
 
 /// A door.

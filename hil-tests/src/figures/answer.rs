@@ -14,7 +14,7 @@ use crate::scene::{SOON, Scene};
 use crate::wait::{Look, until};
 
 pub(super) async fn measure(report: &mut Report, effort: Effort) -> Result<()> {
-    let calls = effort.pick(25, 3);
+    let calls = effort.pick(20, 3);
     progress(&format!("{calls} calls, each answered and heard on both sides"));
     let case = Case::new()?;
     let scene = Scene::quiet(&case, Config::default()).await?;

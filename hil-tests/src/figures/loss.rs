@@ -17,7 +17,7 @@ const PACKET_SAMPLES: f64 = 960.0;
 
 pub(super) async fn measure(report: &mut Report, effort: Effort) -> Result<()> {
     for loss in [0, 2, 5, 10] {
-        let seconds = effort.pick(40, 6);
+        let seconds = effort.pick(25, 6);
         progress(&format!("{seconds} s at {loss} % loss"));
         let case = Case::new()?;
         let config = Config::default()

@@ -6,7 +6,12 @@
 mod answer;
 mod companion;
 mod cpu;
+mod document;
+mod eight;
+mod flood;
 mod loss;
+mod memory;
+mod others;
 mod picture;
 mod recording;
 mod report;
@@ -14,38 +19,58 @@ mod ring;
 
 use anyhow::Result;
 
+pub use document::fill;
 pub use report::{Line, Report};
 
 /// A group of figures that are measured in one go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
-    /// `press_to_ring_ms`, `press_to_picture_ms`.
+    /// `press_to_ring_painted_ms`, `press_to_tone_ms`, `press_to_picture_ms`.
     Ring,
+    /// `press_to_picture_last_of_8_ms`, `connection_to_picture_last_of_8_ms`, `connection_to_keyframe_last_of_8_ms`.
+    Eight,
     /// `answer_to_sound_page_ms`, `answer_to_sound_station_ms`.
     Answer,
-    /// `source_to_canvas_360p_ms`, `source_to_canvas_720p_ms`.
+    /// `source_to_display_…_ms`, `source_to_canvas_…_ms`.
     Picture,
     /// `loss_N_frames_decoded_pct`, `loss_N_audio_concealed_pct`.
     Loss,
-    /// `cpu_no_encoder_N_peers_s_per_min`, `rss_…_mb`.
+    /// `cpu_…_s_per_min`, `cpu_…_x_bare`, `rss_no_encoder_…_mb`.
     Cpu,
+    /// `rss_live_…_mb`, `rss_after_call_…_mb`.
+    Memory,
     /// `companion_idle_client_kb`.
     Companion,
+    /// `new_page_beside_…_ms`, `press_to_ring_beside_…_ms`.
+    Flood,
 }
 
 impl Group {
     /// All of them, in the order in which they are measured: what needs a quiet machine most comes first.
-    pub const ALL: [Self; 6] = [Self::Cpu, Self::Companion, Self::Ring, Self::Answer, Self::Picture, Self::Loss];
+    pub const ALL: [Self; 9] = [
+        Self::Cpu,
+        Self::Memory,
+        Self::Companion,
+        Self::Ring,
+        Self::Eight,
+        Self::Answer,
+        Self::Picture,
+        Self::Loss,
+        Self::Flood,
+    ];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ring => "ring",
+            Self::Eight => "eight",
             Self::Answer => "answer",
             Self::Picture => "picture",
             Self::Loss => "loss",
             Self::Cpu => "cpu",
+            Self::Memory => "memory",
             Self::Companion => "companion",
+            Self::Flood => "flood",
         }
     }
 
@@ -56,11 +81,14 @@ impl Group {
     pub async fn measure(self, report: &mut Report, effort: Effort) -> Result<()> {
         match self {
             Self::Ring => ring::measure(report, effort).await,
+            Self::Eight => eight::measure(report, effort).await,
             Self::Answer => answer::measure(report, effort).await,
             Self::Picture => picture::measure(report, effort).await,
             Self::Loss => loss::measure(report, effort).await,
             Self::Cpu => cpu::measure(report, effort).await,
+            Self::Memory => memory::measure(report, effort).await,
             Self::Companion => companion::measure(report, effort).await,
+            Self::Flood => flood::measure(report, effort).await,
         }
     }
 }
@@ -81,4 +109,8 @@ impl Effort {
             Self::Quick => quick,
         }
     }
+}
+
+fn megabytes(kb: u64) -> f64 {
+    kb as f64 / 1024.0
 }

@@ -24,13 +24,16 @@ pub(super) async fn measure(report: &mut Report, effort: Effort) -> Result<()> {
         scene.page.take_frames().await?;
         tokio::time::sleep(Duration::from_secs(seconds)).await;
         let frames = scene.page.take_frames().await?;
-        let input = format!(
+        let what = format!(
             "{size} test picture at 30 frames a second in a call, {}, {} unreadable; clock drawn before the encoder, \
              read from a canvas in requestVideoFrameCallback",
             status.video.encoder.as_deref().unwrap_or("no encoder"),
             scene.page.unreadable_frames().await?,
         );
-        report.add(&Line::spread(format!("source_to_canvas_{name}_ms"), &Latency::of_frames(&frames)?, input))?;
+        let input = format!("{what}; until its expectedDisplayTime");
+        report.add(&Line::spread(format!("source_to_display_{name}_ms"), &Latency::to_display(&frames)?, input))?;
+        let input = format!("{what}; until that callback");
+        report.add(&Line::spread(format!("source_to_canvas_{name}_ms"), &Latency::to_canvas(&frames)?, input))?;
     }
     Ok(())
 }

@@ -11,6 +11,8 @@ use crate::case::Case;
 use crate::process::Process;
 use crate::tools;
 
+/// Its pictures a second.
+pub(super) const RATE: u32 = 30;
 /// What the recording is.
 pub(super) const WHAT: &str = "1280x720 at 30 frames a second and 2 Mbit/s, H.264 constrained baseline, IDR each 10 s";
 

@@ -1,4 +1,4 @@
-//! From the accepted press to the ring and to the picture in the page.
+//! From the contact to the ring that a person sees and hears, and to the picture in the page.
 
 use anyhow::{Context, Result};
 use doorway_proto::state::Activity;
@@ -9,32 +9,54 @@ use crate::browser::Latency;
 use crate::case::Case;
 use crate::device::{Config, Device};
 use crate::scene::{SOON, Scene};
+use crate::wait::{Look, until};
+
+/// The page sets this mark at the first picture that is presented.
+pub(super) const SHOWN: &str = "return performance.getEntriesByName('doorway:picture', 'mark').length > 0";
 
 pub(super) async fn measure(report: &mut Report, effort: Effort) -> Result<()> {
-    let presses = effort.pick(40, 4);
+    let presses = effort.pick(30, 4);
     progress(&format!("{presses} presses, each rung, shown and declined"));
     let case = Case::new()?;
     let scene = Scene::quiet(&case, Config::default()).await?;
     report.built_from(&scene.device.status().await?.commit);
-    let (mut rings, mut pictures) = (Vec::new(), Vec::new());
+    let (mut messages, mut painted, mut heard, mut pictures) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..presses {
         // As for most visitors, the camera is off; it stays on for a moment after a call.
         scene.device.wait_until("the camera is off", SOON, |status| !status.video.running).await?;
-        scene.page.run("performance.clearMarks()", vec![]).await?;
+        scene.page.watch_ring().await?;
         scene.device.press().await?;
-        let shown = "return performance.getEntriesByName('doorway:picture', 'mark').length > 0";
-        scene.page.wait_for("the visitor is shown", SOON, shown).await?;
+        scene.page.wait_for("the visitor is shown", SOON, SHOWN).await?;
+        let (painted_at, heard_at) = until("the ring is seen and heard", SOON, async || {
+            let seen = scene.page.ring_seen().await?;
+            let both = seen.painted_at.zip(seen.heard_at);
+            Ok(both.map_or_else(|| Look::NotYet(format!("{seen:?}")), Look::Found))
+        })
+        .await?;
         let marks = scene.device.status().await?.marks;
         let accepted = marks.press_accepted_ms.context("no press was accepted")?;
         let pressed = marks.pressed_ms.context("no contact closed")?;
-        rings.push(scene.page.mark("doorway:ring").await?.context("the page set no mark for the ring")? - accepted);
-        pictures
-            .push(scene.page.mark("doorway:picture").await?.context("the page set no mark for the picture")? - pressed);
+        let mark = async |name| scene.page.mark(name).await?.with_context(|| format!("the page set no mark {name}"));
+        messages.push(mark("doorway:ring").await? - accepted);
+        pictures.push(mark("doorway:picture").await? - pressed);
+        painted.push(painted_at - pressed);
+        heard.push(heard_at - pressed);
         scene.page.click("#decline").await?;
         scene.device.wait_for(Activity::Idle, SOON).await?;
     }
-    let input = "640x360 test picture, started by the press, software encoder, one page on loopback; station's and page's clock are one; the ring \
-                 from the moment that the press was accepted, the picture from the contact, 30 ms of hold time before";
-    report.add(&Line::spread("press_to_ring_ms", &Latency::of(rings)?, input))?;
-    report.add(&Line::spread("press_to_picture_ms", &Latency::of(pictures)?, input))
+    let input = "640x360 test picture, started by the press, software encoder, one page on loopback; station's and \
+                 page's clock are one";
+    let from_contact = format!("{input}; from the contact, 30 ms of hold time in it");
+    let line = |figure, latencies, until: &str| {
+        Ok::<_, anyhow::Error>(Line::spread(figure, &Latency::of(latencies)?, format!("{from_contact}, until {until}")))
+    };
+    report.add(&line("press_to_ring_painted_ms", painted, "the ringing view was drawn")?)?;
+    report.add(&line(
+        "press_to_tone_ms",
+        heard,
+        "the bell's first audible block of 256 samples left the page's audio graph",
+    )?)?;
+    report.add(&line("press_to_picture_ms", pictures, "the first picture was presented")?)?;
+    let input = format!("{input}; from the accepted press, after the hold time, until the page takes the message");
+    report.add(&Line::spread("press_accepted_to_ring_message_ms", &Latency::of(messages)?, input))
 }

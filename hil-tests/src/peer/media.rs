@@ -1,14 +1,15 @@
 //! The media side of a receiver: str0m over a UDP socket of its own, sans-IO inside, one step at a time outside.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Once;
+use std::sync::{Arc, Once};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use str0m::change::SdpOffer;
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::channel::ChannelId;
+use str0m::media::{Direction, MediaData, MediaKind};
 use str0m::net::{Protocol, Receive};
-use str0m::{Candidate, Event, Input, Output, Rtc};
+use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 use tokio::net::UdpSocket;
 
 /// A connection to a station.
@@ -18,6 +19,8 @@ pub(super) struct Media {
     udp: UdpSocket,
     address: SocketAddr,
     channel: Option<ChannelId>,
+    /// Whether it talks: it says what it hears.
+    talks: bool,
     wake_at: Instant,
 }
 
@@ -33,20 +36,39 @@ pub(super) enum Happened {
 }
 
 impl Media {
-    /// Takes a station's offer; the answer is returned beside the connection.
-    pub(super) async fn answer(offer: &str) -> Result<(Self, String)> {
+    async fn new(config: impl FnOnce() -> RtcConfig) -> Result<Self> {
         static CRYPTO: Once = Once::new();
         CRYPTO.call_once(|| str0m::crypto::from_feature_flags().install_process_default());
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.context("opening a UDP socket")?;
         let address = udp.local_addr().context("reading the UDP port")?;
-        let mut rtc = Rtc::new(Instant::now());
+        let mut rtc = config().build(Instant::now());
         rtc.add_local_candidate(Candidate::host(address, "udp").context("making a candidate")?);
+        Ok(Self { rtc, udp, address, channel: None, talks: false, wake_at: Instant::now() })
+    }
+
+    /// Offers to receive a picture in H.264, for a sender that answers; [`Media::take_answer`] goes on.
+    pub(super) async fn offer() -> Result<(Self, String, SdpPendingOffer)> {
+        let mut media = Self::new(|| RtcConfig::new().clear_codecs().enable_h264(true)).await?;
+        let mut changes = media.rtc.sdp_api();
+        changes.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
+        let (offer, pending) = changes.apply().context("an offer of one line")?;
+        Ok((media, offer.to_sdp_string(), pending))
+    }
+
+    /// Takes the answer to the offer that it made.
+    pub(super) fn take_answer(&mut self, pending: SdpPendingOffer, answer: &str) -> Result<()> {
+        let answer = SdpAnswer::from_sdp_string(answer).context("reading the answer")?;
+        self.rtc.sdp_api().accept_answer(pending, answer).context("taking the answer")
+    }
+
+    /// Takes a station's offer; the answer is returned beside the connection.
+    pub(super) async fn answer(offer: &str) -> Result<(Self, String)> {
+        let mut media = Self::new(RtcConfig::new).await?;
         // Whoever means harm does not honour the station's limit either.
         let lines = offer.lines().filter(|line| !line.starts_with("a=max-message-size:"));
         let offer: String = lines.flat_map(|line| [line, "\r\n"]).collect();
         let offer = SdpOffer::from_sdp_string(&offer).context("reading the station's offer")?;
-        let answer = rtc.sdp_api().accept_offer(offer).context("answering the station's offer")?;
-        let media = Self { rtc, udp, address, channel: None, wake_at: Instant::now() };
+        let answer = media.rtc.sdp_api().accept_offer(offer).context("answering the station's offer")?;
         Ok((media, answer.to_sdp_string()))
     }
 
@@ -55,6 +77,11 @@ impl Media {
         if let Ok(candidate) = Candidate::from_sdp_string(line) {
             self.rtc.add_remote_candidate(candidate);
         }
+    }
+
+    /// Talks from now on: each packet of the station's sound goes back to it.
+    pub(super) fn talk(&mut self) {
+        self.talks = true;
     }
 
     /// Sends a text on the data channel; false when it is not open.
@@ -114,11 +141,24 @@ impl Media {
                     // A full socket buffer loses packets as a network does.
                     let _sent = self.udp.try_send_to(&packet.contents, packet.destination);
                 }
-                Output::Event(event) => happened.extend(self.understand(event)),
+                Output::Event(event) => {
+                    if let Event::MediaData(data) = &event
+                        && self.talks
+                        && data.params.spec().codec.is_audio()
+                    {
+                        self.say(data)?;
+                    }
+                    happened.extend(self.understand(event));
+                }
             }
         }
         happened.push(Happened::Closed);
         Ok(happened)
+    }
+
+    fn say(&mut self, heard: &MediaData) -> Result<()> {
+        let Some(writer) = self.rtc.writer(heard.mid) else { return Ok(()) };
+        writer.write(heard.pt, Instant::now(), heard.time, Arc::clone(&heard.data)).context("sending sound")
     }
 
     #[allow(clippy::wildcard_enum_match_arm)] // str0m's own events; most are none of a receiver's business.

@@ -1,7 +1,7 @@
 //! A client that receives a station's media and does nothing with it: cheap enough to have many of.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use doorway_proto::control::{Event, Request};
@@ -28,8 +28,14 @@ pub enum Want {
 pub struct Seen {
     /// Media is encrypted and flows.
     pub connected: bool,
+    /// Since when, in milliseconds since the Unix epoch.
+    pub connected_at_ms: Option<f64>,
+    /// When its first whole picture was there.
+    pub picture_at_ms: Option<f64>,
     /// The data channel is open.
     pub channel_open: bool,
+    /// The station said that the data channel is missing.
+    pub channel_missing: bool,
     /// The call, once there is one.
     pub call: Option<CallId>,
     /// How often it was rung.
@@ -53,6 +59,7 @@ pub struct Seen {
 enum Command {
     Channel { bytes: Vec<u8>, binary: bool },
     Signal(ClientSignal),
+    Talk,
 }
 
 /// A running receiver; dropping it makes it vanish without a goodbye.
@@ -154,6 +161,15 @@ impl Receiver {
         self.command(Command::Signal(signal)).await
     }
 
+    /// Answers the ring and talks: it says what it hears, as often as it hears something.
+    ///
+    /// # Errors
+    /// When the receiver is over.
+    pub async fn talk(&self) -> Result<()> {
+        self.command(Command::Talk).await?;
+        self.ask(&Request::Accept {}).await
+    }
+
     /// The call that it is in.
     ///
     /// # Errors
@@ -187,6 +203,12 @@ struct Run {
     station: EndpointId,
     seen: Arc<Mutex<Seen>>,
     queue: mpsc::Receiver<Command>,
+}
+
+/// This machine's clock, in milliseconds since the Unix epoch.
+pub(crate) fn now_ms() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_secs_f64() * 1000.0
 }
 
 /// Longer than any call in a case: a receiver only ends with its owner or with an error.
@@ -250,6 +272,7 @@ impl Run {
                 }
             }
             StationSignal::Accepted { .. } => {}
+            StationSignal::ChannelMissing { .. } => self.note(|seen| seen.channel_missing = true),
             StationSignal::Ended { reason, .. } => self.note(|seen| seen.ended = Some(reason)),
         }
         Ok(())
@@ -262,6 +285,8 @@ impl Run {
             seen.call = Some(call.clone());
             seen.ended = None;
             seen.media_closed = false;
+            seen.connected_at_ms = None;
+            seen.picture_at_ms = None;
         });
         self.send(ClientSignal::Answer { call, answer }).await
     }
@@ -279,6 +304,7 @@ impl Run {
                 None => bail!("there is no data channel to send on"),
             },
             Command::Signal(signal) => self.send(signal).await?,
+            Command::Talk => self.media.as_mut().context("there is nobody to talk to")?.talk(),
         }
         Ok(())
     }
@@ -289,9 +315,15 @@ impl Run {
         self.note(|seen| {
             for one in happened {
                 match one {
-                    Happened::Connected => seen.connected = true,
+                    Happened::Connected => {
+                        seen.connected = true;
+                        seen.connected_at_ms = Some(now_ms());
+                    }
                     Happened::ChannelOpen => seen.channel_open = true,
-                    Happened::VideoFrame => seen.video_frames += 1,
+                    Happened::VideoFrame => {
+                        seen.video_frames += 1;
+                        seen.picture_at_ms.get_or_insert_with(now_ms);
+                    }
                     Happened::AudioPacket => seen.audio_packets += 1,
                     Happened::Closed => seen.media_closed = true,
                     Happened::ChannelText(text) => {

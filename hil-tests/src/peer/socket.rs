@@ -1,5 +1,6 @@
 //! A WebSocket to the companion that sends whatever a case wants sent.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -9,9 +10,9 @@ use doorway_proto::ids::{EndpointId, RoomId};
 use doorway_proto::signaling::{Hello, Refusal, Role, ToClient};
 use futures_util::{SinkExt, StreamExt};
 use serde::Serialize;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
 /// How long an answer may take.
 const SOON: Duration = Duration::from_secs(5);
@@ -41,14 +42,35 @@ impl Socket {
         Ok(Self { stream })
     }
 
+    /// Opens it at `to` from one of this machine's own addresses.
+    ///
+    /// # Errors
+    /// When nobody listens or the upgrade is refused.
+    pub async fn open_from(from: Ipv4Addr, to: SocketAddr) -> Result<Self> {
+        let stream = MaybeTlsStream::Plain(connect_from(from, to).await?);
+        let (stream, _) = client_async(format!("ws://{to}/ws"), stream).await.context("opening the WebSocket")?;
+        Ok(Self { stream })
+    }
+
     /// Opens it and enters the room `home` as a client.
     ///
     /// # Errors
     /// When the companion refuses.
     pub async fn enter(url: &str) -> Result<(Self, EndpointId)> {
+        Self::enter_room(url, "home").await
+    }
+
+    /// As [`enter`](Self::enter), into another room.
+    ///
+    /// # Errors
+    /// When it does not connect, or no welcome comes.
+    pub async fn enter_room(url: &str, name: &str) -> Result<(Self, EndpointId)> {
         let mut socket = Self::open(url).await?;
         let id = fresh_id();
-        socket.send(&client_hello(&id)).await?;
+        let mut hello = client_hello(&id);
+        let Hello::Hello { room, .. } = &mut hello;
+        *room = RoomId::new(name)?;
+        socket.send(&hello).await?;
         match socket.next(SOON).await? {
             Frame::Message(message) if matches!(*message, ToClient::Welcome { .. }) => Ok((socket, id)),
             other @ (Frame::Message(_) | Frame::Closed) => bail!("instead of a welcome there came {other:?}"),
@@ -146,6 +168,16 @@ impl Socket {
     pub fn vanish(self) {
         drop(self.stream);
     }
+}
+
+/// A connection from one of this machine's own addresses: on loopback each stands for a host.
+///
+/// # Errors
+/// When nobody listens.
+pub async fn connect_from(from: Ipv4Addr, to: SocketAddr) -> Result<TcpStream> {
+    let socket = TcpSocket::new_v4().context("making a socket")?;
+    socket.bind((from, 0).into()).with_context(|| format!("binding to {from}"))?;
+    socket.connect(to).await.with_context(|| format!("connecting from {from} to {to}"))
 }
 
 /// The hello of a client in the room `home`.

@@ -35,6 +35,12 @@ pub(crate) const CASES: &[BoardCase] = &[
     ("that_comes_after_the_daemon_is_seen", Pace::Slow, &[Ability::CameraFaults, Ability::ServiceManager], |ready| {
         on_a_device(ready, CASE, comes_late);
     }),
+    (
+        "that_another_program_uses_is_passed_over_for_the_next_one",
+        Pace::Slow,
+        &[Ability::CameraFaults, Ability::ServiceManager],
+        |ready| on_a_device(ready, CASE, first_is_taken),
+    ),
     ("in_another_format_that_a_program_left_it_is_negotiated_anew", Pace::Slow, &[Ability::CameraFaults], |ready| {
         with_a_household(ready, negotiated_anew)
     }),
@@ -66,6 +72,20 @@ async fn comes_late(case: &Case, mut board: Board) -> Result<()> {
         ! grep video4linux /proc/devices";
     inside.sh(forget).await?;
     inside.sh("systemctl start doorwayd && modprobe vivid").await?;
+    board.begin().await?;
+    rings_again(&with_page(case, board).await?).await
+}
+
+/// Of four nodes none but the last is a camera that can be used: one is an output, one gives metadata, one is busy.
+async fn first_is_taken(case: &Case, mut board: Board) -> Result<()> {
+    let inside = board.inside();
+    let four = "systemctl stop doorwayd; modprobe --remove vivid
+        modprobe vivid n_devs=2 node_types=0x20101,0x1 num_inputs=1,1 input_types=0,0 multiplanar=1,1
+        for node in /sys/class/video4linux/video*; do echo \"$node $(cat $node/name)\"; done
+        busy=$(grep -l 'vivid-000-vid-cap' /sys/class/video4linux/video*/name | head -n 1 | cut -d/ -f5)
+        (cat /dev/$busy >/dev/null 2>&1 &)
+        sleep 1; systemctl start doorwayd";
+    inside.sh(four).await?;
     board.begin().await?;
     rings_again(&with_page(case, board).await?).await
 }

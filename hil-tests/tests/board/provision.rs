@@ -90,7 +90,7 @@ pub(crate) const CASES: &[BoardCase] = &[
 ];
 
 /// What tells one device from another.
-const IDENTITY: &str = "cat /etc/machine-id; sha256sum /var/lib/doorway/identity/*";
+const IDENTITY: &str = "cat /etc/machine-id; sha256sum /var/lib/doorway/identity/identity.json";
 
 /// Flashes the card anew, puts a file onto it if there is one, and gives power.
 async fn flash_with(board: &Board, file: Option<&str>) -> Result<()> {

@@ -182,7 +182,8 @@ const WRITING: u32 = 6;
 /// How long after an installation the power is cut too: the board goes down and comes up.
 const RESTART: Duration = Duration::from_secs(30);
 /// What makes a board this household's.
-const KEPT: &str = "cat /etc/machine-id /etc/hostname /etc/doorway/doorway.toml; sha256sum /var/lib/doorway/identity/*";
+const KEPT: &str =
+    "cat /etc/machine-id /etc/hostname /etc/doorway/doorway.toml; sha256sum /var/lib/doorway/identity/identity.json";
 
 /// Moments that are spread over a period, each at random in its part of it.
 fn moment(number: u32, of: u32, period: Duration) -> Duration {

@@ -123,4 +123,6 @@ pub enum UnlockRefusal {
     AlreadyOpen,
     /// Too many requests in too short a time.
     TooOften,
+    /// Nobody pressed a button, and this door opens only in a call that was rung.
+    NotRung,
 }

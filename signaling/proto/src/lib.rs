@@ -22,5 +22,9 @@ pub const SIGNALING_VERSION: u32 = 1;
 /// The version of [`control`], said by the station in its first message on the data channel.
 pub const CONTROL_VERSION: u32 = 1;
 
+/// Clients that a room has at most. A companion refuses further ones at its door, and a station rings all that it is told
+/// of: nobody is welcomed and then forgotten.
+pub const MAX_CLIENTS_PER_ROOM: usize = 1024;
+
 /// The label of the data channel that carries [`control`].
 pub const CONTROL_CHANNEL: &str = "doorway";

@@ -11,7 +11,7 @@ mod outgoing;
 mod room;
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use frames::{Refused, read_hello};
 pub use limits::{Limits, MAX_NAME_CHARS, MAX_RESUME_BYTES, MAX_STATION_BYTES, Rate};
@@ -20,11 +20,11 @@ pub use outgoing::{Content, Outgoing};
 use crate::SIGNALING_VERSION;
 use crate::ids::{EndpointId, RoomId};
 use crate::signaling::{
-    Client, ClientMessage, ClientSignal, Hello, MAX_FRAME_BYTES, Role, StationMessage, StationSignal, ToClient,
-    ToStation,
+    Client, ClientMessage, ClientSignal, Hello, MAX_FRAME_BYTES, MAX_RING_MS, Role, StationMessage, StationSignal,
+    ToClient, ToStation,
 };
 use crate::state::Station;
-use limits::Bucket;
+use limits::{Bucket, SLOW_AFTER};
 use room::{Occupant, Room, Seat};
 
 /// A status goes to every client of the room, so it costs a token more for each so many of them.
@@ -34,11 +34,21 @@ const LISTENERS_PER_TOKEN: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
 
+/// The shell's number for where a connection comes from: one for each host as far as it can tell them apart. Places in
+/// a room that is full are shared among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Source(pub u64);
+
 /// What the shell does with a connection.
 #[derive(Debug, Clone)]
 pub enum Output {
     /// Send this message.
-    Send(Outgoing),
+    Send {
+        /// The message.
+        message: Outgoing,
+        /// Whose doing it is; `None` when it follows from somebody's coming or going.
+        from: Option<ConnectionId>,
+    },
     /// Tell the endpoint why and close. The connection is forgotten already: nothing further is sent to it.
     Close(Refused),
     /// Somebody wants this endpoint's id: find out at once whether the endpoint is still there, so that a station
@@ -70,7 +80,9 @@ pub struct Rooms {
 
 #[derive(Debug)]
 struct Connection {
-    bucket: Bucket,
+    source: Source,
+    frames: Bucket,
+    bytes: Bucket,
     place: Option<Place>,
 }
 
@@ -80,6 +92,8 @@ struct Place {
     room: RoomId,
     id: EndpointId,
     kind: Kind,
+    /// The station of the companion's own process.
+    is_own: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,8 +125,9 @@ impl Rooms {
     }
 
     /// A connection was opened; it has said nothing yet.
-    pub fn handle_connected(&mut self, connection: ConnectionId, now: Instant) {
-        self.connections.insert(connection, Connection { bucket: Bucket::full(now), place: None });
+    pub fn handle_connected(&mut self, connection: ConnectionId, source: Source, now: Instant) {
+        let (frames, bytes) = (Bucket::full(now), Bucket::full(now));
+        self.connections.insert(connection, Connection { source, frames, bytes, place: None });
     }
 
     /// The first message of a connection. Whether its secret is right is for the shell to check before.
@@ -127,8 +142,9 @@ impl Rooms {
         }
         let occupant = match role {
             Role::Client { name } => Occupant::client(Client { id: id.clone(), name }),
-            Role::Station { name, buttons, doors, activity, media } => {
-                Occupant::station(Station { id: id.clone(), name, buttons, doors, activity, media })
+            Role::Station { .. } if !self.limits.foreign_stations => Err(Refused::foreign_station()),
+            Role::Station { name, buttons, doors, activity, media, faults } => {
+                Occupant::station(Station { id: id.clone(), name, buttons, doors, activity, media, faults })
             }
         };
         match occupant {
@@ -154,6 +170,9 @@ impl Rooms {
         }
         if text.len() > MAX_FRAME_BYTES {
             return self.refuse(connection, Refused::too_large(text.len()));
+        }
+        if !self.charge_bytes(connection, text.len(), now) {
+            return;
         }
         let Some(place) = self.place_of(connection) else {
             return self.refuse(connection, Refused::malformed("the first frame must be a `hello`"));
@@ -185,7 +204,17 @@ impl Rooms {
         self.charge(connection, 1, now);
     }
 
-    /// The shell refuses a connection: a wrong secret, a frame that is no text, an endpoint that reads too slowly.
+    /// There is no room for a message to `to`, whose oldest one has waited for so long: who reads nothing is closed, and
+    /// before that who sends more than anybody can read. The companion's own station is never the one.
+    pub fn handle_backlog(&mut self, to: ConnectionId, from: Option<ConnectionId>, waited: Duration) {
+        let is_own = |from: &ConnectionId| self.place_of(*from).is_some_and(|place| place.is_own);
+        match from.filter(|from| waited < SLOW_AFTER && !is_own(from)) {
+            Some(sender) => self.refuse(sender, Refused::flood()),
+            None => self.refuse(to, Refused::too_slow()),
+        }
+    }
+
+    /// The shell refuses a connection: a wrong secret, a frame that is no text, too many guesses.
     pub fn handle_refused(&mut self, connection: ConnectionId, refused: Refused) {
         self.refuse(connection, refused);
     }
@@ -210,13 +239,13 @@ impl Rooms {
     }
 
     fn enter(&mut self, connection: ConnectionId, entry: Entry, now: Instant) {
-        match self.connections.get(&connection) {
+        let source = match self.connections.get(&connection) {
             None => return,
             Some(Connection { place: Some(_), .. }) => {
                 return self.refuse(connection, Refused::malformed("the hello was said already"));
             }
-            Some(Connection { place: None, .. }) => {}
-        }
+            Some(Connection { place: None, source, .. }) => *source,
+        };
         let kind = entry.occupant.kind();
         let ghost = self.rooms.get(&entry.room).and_then(|room| room.seat(&entry.id));
         let ghost = match ghost {
@@ -232,7 +261,10 @@ impl Rooms {
         if ghost.is_none_or(|(_, ghosts)| ghosts != kind)
             && let Some(refused) = self.full(&entry.room, kind)
         {
-            return self.refuse(connection, refused);
+            match self.displaced(&entry.room, kind, source) {
+                Some(displaced) => self.refuse(displaced, refused),
+                None => return self.refuse(connection, refused),
+            }
         }
         match ghost {
             // The others learn of the newcomer by a second `client_here` or `station`: there is no moment in which
@@ -244,33 +276,33 @@ impl Rooms {
             Some((ghost, _)) => self.refuse(ghost, Refused::replaced()),
             None => {}
         }
-        self.seat(connection, entry, kind, now);
+        self.seat(connection, source, entry, kind, now);
     }
 
-    fn seat(&mut self, connection: ConnectionId, entry: Entry, kind: Kind, now: Instant) {
+    fn seat(&mut self, connection: ConnectionId, source: Source, entry: Entry, kind: Kind, now: Instant) {
         let Entry { room: room_id, id, resume, occupant } = entry;
-        let bucket = Bucket::full(now);
-        let place = Place { room: room_id.clone(), id: id.clone(), kind };
-        self.connections.insert(connection, Connection { bucket, place: Some(place) });
+        let (frames, bytes) = (Bucket::full(now), Bucket::full(now));
+        let place = Place { room: room_id.clone(), id: id.clone(), kind, is_own: resume.is_none() };
+        self.connections.insert(connection, Connection { source, frames, bytes, place: Some(place) });
         let room = self.rooms.entry(room_id).or_default();
         match &occupant {
             Occupant::Client(client) => {
                 self.clients += 1;
                 for message in room.welcome_client() {
-                    self.output.push_back((connection, Output::Send(message)));
+                    self.output.push_back((connection, Output::Send { message, from: None }));
                 }
                 let here = Outgoing::to_station(ToStation::ClientHere { client: client.clone() });
-                broadcast(&mut self.output, room.stations(), &here);
+                broadcast(&mut self.output, room.stations(), &here, None);
             }
             Occupant::Station(_, announcement) => {
                 self.stations += 1;
                 for message in room.welcome_station() {
-                    self.output.push_back((connection, Output::Send(message)));
+                    self.output.push_back((connection, Output::Send { message, from: None }));
                 }
-                broadcast(&mut self.output, room.clients(), announcement);
+                broadcast(&mut self.output, room.clients(), announcement, None);
             }
         }
-        room.insert(id, Seat { connection, resume, occupant });
+        room.insert(id, Seat { connection, source, resume, occupant });
     }
 
     fn full(&self, room_id: &RoomId, kind: Kind) -> Option<Refused> {
@@ -290,6 +322,14 @@ impl Rooms {
         }
     }
 
+    /// Who makes room for a newcomer from `source`, so that one host with many clients keeps no other host's out.
+    fn displaced(&self, room: &RoomId, kind: Kind, source: Source) -> Option<ConnectionId> {
+        match kind {
+            Kind::Client => self.rooms.get(room)?.client_to_displace(source),
+            Kind::Station => None,
+        }
+    }
+
     fn client_says(&mut self, connection: ConnectionId, place: Place, message: ClientMessage) {
         match message {
             ClientMessage::Ping {} => self.send(connection, Outgoing::to_client(ToClient::Pong {})),
@@ -301,7 +341,7 @@ impl Rooms {
         match message {
             StationMessage::Ping {} => self.send(connection, Outgoing::to_station(ToStation::Pong {})),
             StationMessage::Signal { to, signal } => self.pass_to_client(connection, place, to, signal),
-            StationMessage::Status { activity, media } => {
+            StationMessage::Status { activity, media, faults } => {
                 let listeners = self.rooms.get(&place.room).map_or(0, |room| room.clients().len());
                 if !self.charge(connection, listeners / LISTENERS_PER_TOKEN, now) {
                     return;
@@ -309,8 +349,10 @@ impl Rooms {
                 let Some(room) = self.rooms.get_mut(&place.room) else {
                     return;
                 };
-                match room.set_status(&place.id, activity, media) {
-                    Ok(Some(announcement)) => broadcast(&mut self.output, room.clients(), &announcement),
+                match room.set_status(&place.id, activity, media, faults) {
+                    Ok(Some(announcement)) => {
+                        broadcast(&mut self.output, room.clients(), &announcement, Some(connection))
+                    }
                     Ok(None) => {}
                     Err(refused) => self.refuse(connection, refused),
                 }
@@ -330,6 +372,11 @@ impl Rooms {
     }
 
     fn pass_to_client(&mut self, connection: ConnectionId, place: Place, to: EndpointId, signal: StationSignal) {
+        if let StationSignal::Ring { timeout_ms, .. } = &signal
+            && *timeout_ms > MAX_RING_MS
+        {
+            return self.refuse(connection, Refused::ring_too_long(*timeout_ms));
+        }
         let addressed = self.rooms.get(&place.room).and_then(|room| room.clients().get(&to));
         match addressed.map(|seat| seat.connection) {
             Some(client) => {
@@ -347,11 +394,12 @@ impl Rooms {
         if length > MAX_FRAME_BYTES {
             return self.refuse(from, Refused::too_large(length));
         }
-        self.send(to, message);
+        self.output.push_back((to, Output::Send { message, from: Some(from) }));
     }
 
+    /// An answer to what the connection itself said.
     fn send(&mut self, connection: ConnectionId, message: Outgoing) {
-        self.output.push_back((connection, Output::Send(message)));
+        self.output.push_back((connection, Output::Send { message, from: None }));
     }
 
     /// Whether the connection may say something now; refuses it when not.
@@ -360,13 +408,32 @@ impl Rooms {
             return false;
         };
         let rate = match &known.place {
+            // What the companion's own station says follows from what clients say, and those pay for it.
+            Some(Place { is_own: true, .. }) => return true,
             Some(Place { kind: Kind::Station, .. }) => self.limits.station_rate,
             Some(Place { kind: Kind::Client, .. }) | None => self.limits.client_rate,
         };
-        if known.bucket.take(tokens, rate, now) {
+        if known.frames.take(tokens, rate, now) {
             return true;
         }
-        self.refuse(connection, Refused::too_fast(rate));
+        self.refuse(connection, Refused::too_fast("frames", rate));
+        false
+    }
+
+    /// As [`charge`](Self::charge), for the length of what it says.
+    fn charge_bytes(&mut self, connection: ConnectionId, bytes: usize, now: Instant) -> bool {
+        let Some(known) = self.connections.get_mut(&connection) else {
+            return false;
+        };
+        let rate = match &known.place {
+            Some(Place { is_own: true, .. }) => return true,
+            Some(Place { kind: Kind::Station, .. }) => self.limits.station_bytes,
+            Some(Place { kind: Kind::Client, .. }) | None => self.limits.client_bytes,
+        };
+        if known.bytes.take(bytes, rate, now) {
+            return true;
+        }
+        self.refuse(connection, Refused::too_fast("bytes", rate));
         false
     }
 
@@ -385,7 +452,7 @@ impl Rooms {
         if !self.connections.contains_key(&connection) {
             return false;
         }
-        let Some(Place { room: room_id, id, kind }) = self.unseat(connection) else {
+        let Some(Place { room: room_id, id, kind, .. }) = self.unseat(connection) else {
             return true;
         };
         let Some(room) = self.rooms.get(&room_id) else {
@@ -394,11 +461,11 @@ impl Rooms {
         match kind {
             Kind::Client => {
                 let gone = Outgoing::to_station(ToStation::ClientGone { id });
-                broadcast(&mut self.output, room.stations(), &gone);
+                broadcast(&mut self.output, room.stations(), &gone, None);
             }
             Kind::Station => {
                 let gone = Outgoing::to_client(ToClient::StationGone { id });
-                broadcast(&mut self.output, room.clients(), &gone);
+                broadcast(&mut self.output, room.clients(), &gone, None);
             }
         }
         if room.is_empty() {
@@ -421,6 +488,11 @@ impl Rooms {
     }
 }
 
-fn broadcast(output: &mut VecDeque<(ConnectionId, Output)>, seats: &room::Seats, message: &Outgoing) {
-    output.extend(seats.values().map(|seat| (seat.connection, Output::Send(message.clone()))));
+fn broadcast(
+    output: &mut VecDeque<(ConnectionId, Output)>,
+    seats: &room::Seats,
+    message: &Outgoing,
+    from: Option<ConnectionId>,
+) {
+    output.extend(seats.values().map(|seat| (seat.connection, Output::Send { message: message.clone(), from })));
 }

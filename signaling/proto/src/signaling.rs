@@ -8,10 +8,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CallId, EndpointId, RoomId};
-use crate::state::{Activity, Button, Door, MediaHealth, Station};
+use crate::state::{Activity, Button, Door, MediaHealth, Station, StationFault};
 
 /// The largest frame that either side takes, in bytes. An SDP with its candidates stays under a quarter of it.
 pub const MAX_FRAME_BYTES: usize = 64 * 1024;
+
+/// The longest that a station rings, in milliseconds. One that says more is refused: what it shows on a page is to end.
+pub const MAX_RING_MS: u64 = 600_000;
 
 /// The first frame of every endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -58,6 +61,9 @@ pub enum Role {
         activity: Activity,
         /// What of its media works.
         media: MediaHealth,
+        /// What is wrong at the door itself.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        faults: Vec<StationFault>,
     },
 }
 
@@ -87,12 +93,15 @@ pub enum StationMessage {
         /// What it is told.
         signal: StationSignal,
     },
-    /// The station's activity or media changed: every client of the room is told.
+    /// The station's activity, media or faults changed: every client of the room is told.
     Status {
         /// What it is doing.
         activity: Activity,
         /// What of its media works.
         media: MediaHealth,
+        /// What is wrong at the door itself.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        faults: Vec<StationFault>,
     },
     /// Answered by `pong`; shows that the companion is alive.
     Ping {},
@@ -212,6 +221,8 @@ pub enum Refusal {
     Replaced,
     /// The room or the companion is full.
     Full,
+    /// The companion serves the station that it runs in, and no other.
+    ForeignStation,
     /// A frame was not understood, too large, or not text.
     Malformed,
     /// Too many frames in too short a time.
@@ -233,7 +244,7 @@ pub enum StationSignal {
         /// The station's SDP offer: answer it while ringing to see the visitor. `None` when this client is
         /// connected to the call already, as it watched before the press.
         offer: Option<String>,
-        /// How long it will ring from now, in milliseconds.
+        /// How long it will ring from now, in milliseconds; [`MAX_RING_MS`] at most.
         timeout_ms: u64,
         /// When the press was accepted, in milliseconds since the Unix epoch by the station's clock.
         pressed_at_ms: u64,
@@ -254,6 +265,11 @@ pub enum StationSignal {
     },
     /// This client's `accept` came first: it talks with the visitor.
     Accepted {
+        /// The call.
+        call: CallId,
+    },
+    /// This client's media are up and its data channel is not: it can talk, and open no door.
+    ChannelMissing {
         /// The call.
         call: CallId,
     },
@@ -329,6 +345,9 @@ pub enum EndReason {
     MaxDuration,
     /// The media connection was lost and did not come back.
     ConnectionLost,
+    /// The encryption of the media could not be agreed on: the client's certificate is not the one that its answer
+    /// announced, or is of a kind that the station does not take.
+    HandshakeFailed,
     /// The station talks with somebody else.
     Busy,
     /// The station is closing down.

@@ -23,6 +23,9 @@ pub struct Door {
     pub id: DoorId,
     /// What a person reads.
     pub label: String,
+    /// Whether it opens for somebody who talks although nobody pressed a button.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open_without_ring: bool,
 }
 
 /// What a station is doing.
@@ -66,6 +69,29 @@ pub struct MediaHealth {
     pub speaker: Health,
 }
 
+/// What is wrong at the door itself, beside its media.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "fault", rename_all = "snake_case", deny_unknown_fields)]
+pub enum StationFault {
+    /// A call button is held for longer than anybody presses: it rings nobody until it is free.
+    ButtonStuck {
+        /// The button.
+        button: ButtonId,
+    },
+    /// Call buttons can no longer be read: they ring nobody.
+    ButtonsLost {
+        /// A sentence for the installer.
+        reason: String,
+    },
+    /// A door's relay does not release: the door may stand open.
+    RelayStuck {
+        /// The door.
+        door: DoorId,
+    },
+    /// There are more clients than a station rings.
+    TooManyClients {},
+}
+
 /// A station as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -82,4 +108,7 @@ pub struct Station {
     pub activity: Activity,
     /// What of its media works.
     pub media: MediaHealth,
+    /// What is wrong at the door itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<StationFault>,
 }

@@ -4,12 +4,12 @@ mod support;
 
 use std::time::Duration;
 
-use doorway_proto::ids::RoomId;
+use doorway_proto::ids::{ButtonId, RoomId};
 use doorway_proto::rooms::{Content, Counts, Limits, Output, Rate};
 use doorway_proto::signaling::{
     Client, ClientSignal, Hello, MAX_FRAME_BYTES, Refusal, StationMessage, StationSignal, ToClient, ToStation,
 };
-use doorway_proto::state::Activity;
+use doorway_proto::state::{Activity, StationFault};
 use serde_json::json;
 use support::{House, client, hello, id, station, station_hello, with_resume};
 
@@ -117,16 +117,49 @@ fn a_status_reaches_every_client_once_and_newcomers_see_it() {
 }
 
 #[test]
+fn more_faults_than_fit_cost_the_station_nothing() {
+    let mut house = house();
+    let (door, kitchen) = (house.station("door"), house.client("kitchen"));
+    house.client_heard(kitchen);
+    let stuck = |n| StationFault::ButtonStuck { button: ButtonId::new(format!("flat-{n}")).unwrap() };
+    let faults: Vec<StationFault> = (0..1000).map(stuck).collect();
+    let activity = Activity::Idle;
+    let message = StationMessage::Status { activity, media: support::media(), faults: faults.clone() };
+    house.rooms.handle_station_message(door, message, house.now);
+    house.drain();
+    let told = house.client_heard(kitchen);
+    let [ToClient::Station { station }] = &told[..] else { panic!("{told:?}") };
+    assert!(station.faults.len() > 100 && faults.starts_with(&station.faults), "{}", station.faults.len());
+    assert_eq!(house.refusal(door), None);
+}
+
+#[test]
+fn the_companions_own_station_says_as_much_as_its_clients_make_it_say() {
+    let rate = Rate { burst: 2, per_second: 1 };
+    let mut house = House::new(Limits { station_rate: rate, station_bytes: rate, ..Limits::default() });
+    let own = house.connect();
+    let home = RoomId::new("home").unwrap();
+    house.rooms.handle_own_station(own, home, station("door", "Front door"), house.now);
+    for n in 0..100 {
+        let activity = if n % 2 == 0 { Activity::Watched } else { Activity::Idle };
+        let message = StationMessage::Status { activity, media: support::media(), faults: Vec::new() };
+        house.rooms.handle_station_message(own, message, house.now);
+    }
+    house.drain();
+    assert_eq!(house.refusal(own), None, "its household could not be rung meanwhile");
+}
+
+#[test]
 fn a_broadcast_is_one_message_that_all_share() {
     let mut house = house();
     let door = house.station("door");
     for n in 0..10 {
         house.client(&format!("c{n}"));
     }
-    let message = StationMessage::Status { activity: Activity::InCall, media: support::media() };
+    let message = StationMessage::Status { activity: Activity::InCall, media: support::media(), faults: Vec::new() };
     house.rooms.handle_station_message(door, message, house.now);
     let mut texts = Vec::new();
-    while let Some((_, Output::Send(message))) = house.rooms.poll_output() {
+    while let Some((_, Output::Send { message, .. })) = house.rooms.poll_output() {
         texts.push(message);
     }
     assert_eq!(texts.len(), 10);
@@ -299,7 +332,7 @@ fn a_status_costs_more_the_more_clients_hear_it() {
     }
     let mut said = 0;
     for activity in [Activity::Ringing, Activity::InCall, Activity::Idle] {
-        let message = StationMessage::Status { activity, media: support::media() };
+        let message = StationMessage::Status { activity, media: support::media(), faults: Vec::new() };
         house.rooms.handle_station_message(door, message, house.now);
         house.drain();
         said += usize::from(house.refusal(door).is_none());
@@ -378,4 +411,92 @@ fn a_welcome_to_a_crowded_room_fits_into_frames_and_misses_nobody() {
         })
         .sum();
     assert_eq!(seen, 60);
+}
+
+#[test]
+fn one_host_with_many_clients_keeps_no_other_hosts_out_of_a_full_room() {
+    let mut house = House::new(Limits { clients_per_room: 4, ..Limits::default() });
+    let full = Some(Refusal::Full);
+    let door = house.station("door");
+    let hostile: Vec<_> = (0..4).map(|n| house.client_of(1, &format!("hostile-{n}"))).collect();
+    house.station_heard(door);
+    let kitchen = house.client_of(2, "kitchen");
+    assert_eq!((house.refusal(kitchen), house.refusal(hostile[3])), (None, full));
+    assert_eq!(house.station_heard(door), [ToStation::ClientGone { id: id("hostile-3") }, here("kitchen")]);
+    let again = house.client_of(1, "hostile-4");
+    assert_eq!(house.refusal(again), full, "it does not take the place back");
+    let hall = house.client_of(3, "hall");
+    assert_eq!((house.refusal(hall), house.refusal(hostile[2])), (None, full));
+    let office = house.client_of(4, "office");
+    assert_eq!(house.refusal(office), None);
+    assert_eq!((house.refusal(hostile[1]), house.refusal(hostile[0])), (full, None));
+    let fifth = house.client_of(5, "fifth");
+    assert_eq!(house.refusal(fifth), full, "all have one");
+    house.leaves(hall);
+    let fifth = house.client_of(5, "fifth");
+    assert_eq!(house.refusal(fifth), None, "a place is free again");
+}
+
+#[test]
+fn a_companion_inside_a_station_takes_no_other_station() {
+    let mut house = House::new(Limits { foreign_stations: false, ..Limits::default() });
+    let own = house.connect();
+    let home = RoomId::new("home").expect("a good id");
+    house.rooms.handle_own_station(own, home, station("door", "Door"), house.now);
+    let kitchen = house.client("kitchen");
+    house.client_heard(kitchen);
+    let intruder = house.station("other");
+    assert_eq!(house.refusal(intruder), Some(Refusal::ForeignStation));
+    assert_eq!(house.client_heard(kitchen), [], "no client learns of it");
+}
+
+#[test]
+fn who_says_more_than_its_bytes_is_closed_though_its_frames_are_few() {
+    let mut house = house();
+    let (door, kitchen) = (house.station("door"), house.client("kitchen"));
+    let large = json!({"type": "signal", "to": "door", "signal":
+        {"type": "answer", "call": "c1", "answer": "x".repeat(60_000)}});
+    let mut said = 0;
+    while house.refusal(kitchen).is_none() {
+        house.says(kitchen, &large.to_string());
+        said += 1;
+    }
+    assert_eq!((said, house.refusal(kitchen)), (5, Some(Refusal::TooFast)));
+    assert_eq!(house.refusal(door), None);
+}
+
+#[test]
+fn a_flood_costs_who_sends_it_and_not_who_is_to_read_it() {
+    let mut house = house();
+    let (door, kitchen) = (house.station("door"), house.client("kitchen"));
+    let moment = Duration::from_millis(100);
+    house.rooms.handle_backlog(kitchen, Some(door), moment);
+    house.drain();
+    assert_eq!((house.refusal(door), house.refusal(kitchen)), (Some(Refusal::TooFast), None));
+
+    let mut house = self::house();
+    let (door, kitchen) = (house.station("door"), house.client("kitchen"));
+    house.rooms.handle_backlog(kitchen, Some(door), Duration::from_secs(10));
+    house.drain();
+    assert_eq!((house.refusal(door), house.refusal(kitchen)), (None, Some(Refusal::TooSlow)), "it reads nothing");
+
+    let mut house = self::house();
+    let (own, kitchen) = (house.connect(), house.client("kitchen"));
+    let home = RoomId::new("home").expect("a good id");
+    house.rooms.handle_own_station(own, home, station("door", "Door"), house.now);
+    house.rooms.handle_backlog(kitchen, Some(own), moment);
+    house.drain();
+    assert_eq!((house.refusal(own), house.refusal(kitchen)), (None, Some(Refusal::TooSlow)));
+}
+
+#[test]
+fn a_ring_that_would_not_end_is_refused() {
+    let mut house = house();
+    let (door, kitchen) = (house.station("door"), house.client("kitchen"));
+    house.client_heard(kitchen);
+    house.says(door, &ring("kitchen", "").replace("45000", "600000"));
+    assert_eq!(house.client_heard(kitchen).len(), 1);
+    house.says(door, &ring("kitchen", "").replace("45000", "9007199254740992"));
+    assert_eq!(house.refusal(door), Some(Refusal::Malformed));
+    assert!(house.client_heard(kitchen).iter().all(|heard| !matches!(heard, ToClient::Signal { .. })));
 }

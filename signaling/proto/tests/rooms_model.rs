@@ -5,10 +5,10 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use doorway_proto::ids::{EndpointId, RoomId};
+use doorway_proto::ids::{ButtonId, EndpointId, RoomId};
 use doorway_proto::rooms::{ConnectionId, Content, Counts, Limits, Rate};
 use doorway_proto::signaling::{Client, ClientSignal, Hello, StationMessage, ToClient, ToStation};
-use doorway_proto::state::{Activity, Station};
+use doorway_proto::state::{Activity, Station, StationFault};
 use proptest::prelude::*;
 use support::{House, client, id, station, station_hello, with_resume};
 
@@ -19,6 +19,9 @@ const LIMITS: Limits = Limits {
     stations_per_room: 2,
     client_rate: Rate { burst: 8, per_second: 4 },
     station_rate: Rate { burst: 16, per_second: 8 },
+    client_bytes: Rate { burst: 1 << 20, per_second: 1 << 20 },
+    station_bytes: Rate { burst: 1 << 20, per_second: 1 << 20 },
+    foreign_stations: true,
 };
 
 #[derive(Debug, Clone)]
@@ -177,13 +180,22 @@ fn asks(hello: &Hello) -> (RoomId, Seated) {
     let Hello::Hello { room, id, role, .. } = hello.clone();
     let seated = match role {
         Role::Client { name } => Seated::Client { room: room.clone(), me: Client { id, name }, sees: BTreeMap::new() },
-        Role::Station { name, buttons, doors, activity, media } => Seated::Station {
+        Role::Station { name, buttons, doors, activity, media, faults } => Seated::Station {
             room: room.clone(),
-            me: Station { id, name, buttons, doors, activity, media },
+            me: Station { id, name, buttons, doors, activity, media, faults },
             sees: BTreeMap::new(),
         },
     };
     (room, seated)
+}
+
+/// Some that come and go with what a station is doing.
+fn faults(activity: Activity) -> Vec<StationFault> {
+    match activity {
+        Activity::Idle | Activity::InCall => Vec::new(),
+        Activity::Watched => vec![StationFault::TooManyClients {}],
+        Activity::Ringing => vec![StationFault::ButtonStuck { button: ButtonId::new("call").expect("a good id") }],
+    }
 }
 
 proptest! {
@@ -234,9 +246,11 @@ proptest! {
                 Step::Status { who, activity } => {
                     let who = connections[at(who)];
                     let media = support::media();
-                    house.rooms.handle_station_message(who, StationMessage::Status { activity, media }, house.now);
+                    let faults = faults(activity);
+                    let message = StationMessage::Status { activity, media, faults: faults.clone() };
+                    house.rooms.handle_station_message(who, message, house.now);
                     if let Some(Seated::Station { me, .. }) = world.seated.get_mut(&who) {
-                        me.activity = activity;
+                        (me.activity, me.faults) = (activity, faults);
                     }
                 }
                 Step::EmptyFrame { who } => house.rooms.handle_empty_frame(connections[at(who)], house.now),

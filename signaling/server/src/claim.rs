@@ -3,14 +3,13 @@
 //!
 //! An hour, because the person who may set it up is the one who can switch it off and on again.
 
-use std::collections::HashSet;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Extension};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -19,21 +18,22 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tracing::{error, info};
 
+use crate::allowance::{Allowance, Pace};
+use crate::gate::Visitor;
 use crate::guard::Guard;
-use crate::settings::Secret;
+use crate::secret::{Secret, SecretError};
+use crate::source::Source;
 
 /// How long after the start a station can be claimed.
 const WINDOW: Duration = Duration::from_secs(60 * 60);
-/// Tries at a time, and how long each takes to come back. One is enough for who knows what to write.
-const TRIES: u32 = 5;
-const TRY_AGAIN: Duration = Duration::from_secs(3);
+/// Tries of a host, and of a network of hosts. One is enough for who knows what to write.
+const TRIES: Pace = Pace { burst: 5, every: Duration::from_secs(3) };
+const TRIES_OF_NETWORK: Pace = Pace { burst: 20, every: Duration::from_secs(1) };
+/// How long after a press on the station's button one that lost its settings can be claimed.
+const WINDOW_OF_PRESS: Duration = Duration::from_secs(10 * 60);
 /// The longest request.
 const REQUEST_BYTES: usize = 2 * 1024;
 
-/// The least characters of a secret that a person chooses.
-const SECRET_CHARACTERS: usize = 12;
-/// The most bytes of a secret.
-const SECRET_BYTES: usize = 256;
 /// The most characters of a station's name.
 const NAME_CHARACTERS: usize = 64;
 
@@ -53,13 +53,16 @@ type Keep = dyn Fn(&Household) -> io::Result<()> + Send + Sync;
 pub struct Claim {
     secret: OnceLock<Secret>,
     keep: Box<Keep>,
-    opened: Instant,
-    tries: Mutex<Tries>,
+    opens: Opens,
+    tries: Mutex<Allowance>,
 }
 
-struct Tries {
-    left: u32,
-    since: Instant,
+/// When a station can be claimed.
+enum Opens {
+    /// From its start on.
+    AtStart(Instant),
+    /// When somebody is there; none before.
+    AtPress(Mutex<Option<Instant>>),
 }
 
 /// Why a claim is not taken.
@@ -68,6 +71,8 @@ struct Tries {
 enum Problem {
     /// The window is over.
     Late,
+    /// The station lost its settings, and nobody has pressed its button yet.
+    Press,
     /// Somebody has set it up already.
     Done,
     TooOften,
@@ -93,9 +98,28 @@ impl Claim {
     /// # Panics
     /// Outside of a Tokio runtime with time.
     pub fn new(keep: impl Fn(&Household) -> io::Result<()> + Send + Sync + 'static) -> Arc<Self> {
-        let opened = Instant::now();
-        let tries = Mutex::new(Tries { left: TRIES, since: opened });
-        Arc::new(Self { secret: OnceLock::new(), keep: Box::new(keep), opened, tries })
+        Self::opening(Opens::AtStart(Instant::now()), keep)
+    }
+
+    /// Of a station that had settings and lost them: open for a while after each [`Self::open`].
+    pub fn closed(keep: impl Fn(&Household) -> io::Result<()> + Send + Sync + 'static) -> Arc<Self> {
+        Self::opening(Opens::AtPress(Mutex::new(None)), keep)
+    }
+
+    fn opening(opens: Opens, keep: impl Fn(&Household) -> io::Result<()> + Send + Sync + 'static) -> Arc<Self> {
+        let tries = Mutex::new(Allowance::new(TRIES, TRIES_OF_NETWORK));
+        Arc::new(Self { secret: OnceLock::new(), keep: Box::new(keep), opens, tries })
+    }
+
+    /// Somebody is at the station.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime with time.
+    pub fn open(&self) {
+        match &self.opens {
+            Opens::AtStart(_) => {}
+            Opens::AtPress(pressed) => *lock(pressed) = Some(Instant::now()),
+        }
     }
 
     /// The secret, once somebody has set the station up.
@@ -107,19 +131,21 @@ impl Claim {
         if self.secret.get().is_some() {
             return Err(Problem::Done);
         }
-        if self.opened.elapsed() > WINDOW {
-            return Err(Problem::Late);
+        match &self.opens {
+            Opens::AtStart(opened) if opened.elapsed() > WINDOW => Err(Problem::Late),
+            Opens::AtStart(_) => Ok(()),
+            Opens::AtPress(pressed) => {
+                let is_open = lock(pressed).is_some_and(|pressed| pressed.elapsed() <= WINDOW_OF_PRESS);
+                if is_open { Ok(()) } else { Err(Problem::Press) }
+            }
         }
-        Ok(())
     }
 
-    fn take(&self, request: &[u8]) -> Result<(), Problem> {
+    fn take(&self, request: &[u8], source: Source) -> Result<(), Problem> {
         // Held to the end: of two who come at the same time, one is too late.
-        let mut tries = self.lock();
+        let mut tries = lock(&self.tries);
         self.state()?;
-        if !tries.one_more(Instant::now()) {
-            return Err(Problem::TooOften);
-        }
+        tries.take(source, Instant::now().into_std()).map_err(|_| Problem::TooOften)?;
         let household = Household::read(request)?;
         (self.keep)(&household).map_err(|error| {
             error!("what the station was set up with can't be kept: {error}; see that its disk is there and not full");
@@ -130,32 +156,15 @@ impl Claim {
         info!("the station was set up from its page");
         Ok(())
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Tries> {
-        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl std::fmt::Debug for Claim {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Claim").field("state", &self.state()).finish_non_exhaustive()
-    }
-}
-
-impl Tries {
-    fn one_more(&mut self, now: Instant) -> bool {
-        while self.left < TRIES && now.duration_since(self.since) >= TRY_AGAIN {
-            self.left += 1;
-            self.since += TRY_AGAIN;
-        }
-        if self.left == TRIES {
-            self.since = now;
-        }
-        if self.left == 0 {
-            return false;
-        }
-        self.left -= 1;
-        true
     }
 }
 
@@ -167,33 +176,18 @@ impl Household {
 
     fn read(request: &[u8]) -> Result<Self, Problem> {
         let Request { name, secret } = serde_json::from_slice(request).map_err(|_| Problem::Malformed)?;
-        let (name, secret) = (name.trim(), secret.trim());
+        let name = name.trim();
         let name_fits = (1..=NAME_CHARACTERS).contains(&name.chars().count()) && !name.chars().any(char::is_control);
         if !name_fits {
             return Err(Problem::Name);
         }
-        check_secret(secret)?;
-        let secret = Secret::new(secret).map_err(|_| Problem::SecretShort)?;
+        let secret = Secret::new(&secret).map_err(|error| match error {
+            SecretError::Short => Problem::SecretShort,
+            SecretError::Long => Problem::SecretLong,
+            SecretError::Simple => Problem::SecretSimple,
+        })?;
         Ok(Self { name: name.to_owned(), secret })
     }
-}
-
-/// Long enough, and neither a few characters over and over nor a walk along the keyboard's digits. A guess costs a
-/// second, so that is enough.
-fn check_secret(secret: &str) -> Result<(), Problem> {
-    let characters: Vec<u32> = secret.chars().map(u32::from).collect();
-    if characters.len() < SECRET_CHARACTERS {
-        return Err(Problem::SecretShort);
-    }
-    if secret.len() > SECRET_BYTES {
-        return Err(Problem::SecretLong);
-    }
-    let different: HashSet<u32> = characters.iter().copied().collect();
-    let steps: HashSet<i64> = characters.windows(2).map(|pair| i64::from(pair[1]) - i64::from(pair[0])).collect();
-    if different.len() < 5 || steps.len() < 3 || secret.chars().any(char::is_control) {
-        return Err(Problem::SecretSimple);
-    }
-    Ok(())
 }
 
 /// `GET /claim` tells how it stands, `POST /claim` sets the station up.
@@ -203,11 +197,11 @@ pub(crate) fn routes(claim: Arc<Claim>, guard: Arc<Guard>) -> Router {
         Ok(()) => answer(StatusCode::OK, r#"{"state":"open"}"#.to_owned()),
         Err(problem) => answer(StatusCode::OK, format!(r#"{{"state":{}}}"#, word(problem))),
     };
-    let take = async move |headers: HeaderMap, body: Bytes| {
+    let take = async move |Extension(visitor): Extension<Visitor>, headers: HeaderMap, body: Bytes| {
         if let Err(refusal) = guard.check_own_page(&headers) {
             return refusal.into_response();
         }
-        match claim.take(&body) {
+        match claim.take(&body, visitor.source) {
             Ok(()) => answer(StatusCode::OK, r#"{"state":"done"}"#.to_owned()),
             Err(problem) => answer(status(problem), format!(r#"{{"problem":{}}}"#, word(problem))),
         }
@@ -217,7 +211,7 @@ pub(crate) fn routes(claim: Arc<Claim>, guard: Arc<Guard>) -> Router {
 
 fn status(problem: Problem) -> StatusCode {
     match problem {
-        Problem::Late | Problem::Done => StatusCode::CONFLICT,
+        Problem::Late | Problem::Press | Problem::Done => StatusCode::CONFLICT,
         Problem::TooOften => StatusCode::TOO_MANY_REQUESTS,
         Problem::NotKept => StatusCode::INTERNAL_SERVER_ERROR,
         Problem::Malformed | Problem::Name | Problem::SecretShort | Problem::SecretLong | Problem::SecretSimple => {
@@ -241,6 +235,11 @@ fn answer(status: StatusCode, json: String) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::tests::from;
+
+    fn somebody() -> Source {
+        from("192.0.2.7")
+    }
 
     fn request(name: &str, secret: &str) -> Vec<u8> {
         serde_json::json!({ "name": name, "secret": secret }).to_string().into_bytes()
@@ -295,9 +294,9 @@ mod tests {
     async fn tries_come_back_one_by_one() {
         let claim = Claim::new(|_| Ok(()));
         let bad = request("", "");
-        let problems = |count: usize| (0..count).map(|_| claim.take(&bad).unwrap_err()).collect::<Vec<_>>();
+        let problems = |count: usize| (0..count).map(|_| claim.take(&bad, somebody()).unwrap_err()).collect::<Vec<_>>();
         assert_eq!(problems(6)[4..], [Problem::Name, Problem::TooOften]);
-        tokio::time::advance(TRY_AGAIN).await;
+        tokio::time::advance(TRIES.every).await;
         assert_eq!(problems(2), [Problem::Name, Problem::TooOften]);
         tokio::time::advance(WINDOW / 2).await;
         assert_eq!(problems(6)[4..], [Problem::Name, Problem::TooOften]);
@@ -312,12 +311,36 @@ mod tests {
             false => Ok(()),
         });
         let good = request("Door", "correct horse battery");
-        assert_eq!(claim.take(&good), Err(Problem::NotKept));
+        assert_eq!(claim.take(&good, somebody()), Err(Problem::NotKept));
         assert!(claim.secret().is_none());
         full.store(false, std::sync::atomic::Ordering::Relaxed);
-        claim.take(&good).unwrap();
+        claim.take(&good, somebody()).unwrap();
         assert!(claim.secret().unwrap().is("correct horse battery"));
-        assert_eq!(claim.take(&request("Mine", "another good secret")), Err(Problem::Done));
+        assert_eq!(claim.take(&request("Mine", "another good one"), somebody()), Err(Problem::Done));
         assert!(claim.secret().unwrap().is("correct horse battery"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_station_that_lost_its_settings_is_claimed_by_who_pressed_its_button() {
+        let claim = Claim::closed(|_| Ok(()));
+        let good = request("Door", "correct horse battery");
+        assert_eq!(claim.take(&good, somebody()), Err(Problem::Press));
+        tokio::time::advance(WINDOW * 2).await;
+        assert_eq!(claim.take(&good, somebody()), Err(Problem::Press));
+        claim.open();
+        tokio::time::advance(WINDOW_OF_PRESS + Duration::from_secs(1)).await;
+        assert_eq!(claim.take(&good, somebody()), Err(Problem::Press), "a press of long ago");
+        claim.open();
+        claim.take(&good, somebody()).unwrap();
+        claim.open();
+        assert_eq!(claim.take(&good, somebody()), Err(Problem::Done));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_press_does_not_open_a_new_station_again() {
+        let claim = Claim::new(|_| Ok(()));
+        tokio::time::advance(WINDOW + Duration::from_secs(1)).await;
+        claim.open();
+        assert_eq!(claim.state(), Err(Problem::Late));
     }
 }

@@ -1,12 +1,12 @@
-//! The listener, the routes, and a clean end.
+//! The ports, the routes, and a clean end.
 
-use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Extension;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::HeaderMap;
@@ -16,50 +16,41 @@ use axum::routing::get;
 use doorway_proto::ids::RoomId;
 use doorway_proto::rooms::Counts;
 use doorway_proto::state::Station;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use metrics::Gauge;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
-use tracing::{debug, info, warn};
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{debug, info};
 
+use crate::allowance::{Allowance, Pace};
 use crate::certificate;
 use crate::claim;
-use crate::connection;
+use crate::connection::{self, Reception};
 use crate::entry::Entry;
-use crate::gate::{Counted, Gate, Ticket};
-use crate::guard::{self, Guard, with_headers};
+use crate::gate::{Gate, Placed, Visitor};
+use crate::guard::{self, Guard};
+use crate::http;
 use crate::hub::Hub;
+use crate::listener::{Port, Troubles};
 use crate::local::LocalStation;
 use crate::page;
+use crate::places::PlaceLimits;
 use crate::private;
-use crate::settings::{BindError, Settings};
+use crate::settings::{BindError, Settings, SettingsError};
 use crate::tls::Tls;
 
-/// How long a browser may take to send the head of a request, and may keep an idle connection.
-const REQUEST_DEADLINE: Duration = Duration::from_secs(15);
-/// The longest head of a request.
-const REQUEST_BYTES: usize = 16 * 1024;
 /// When the companion closes, connections have this long to end by themselves.
 const CLOSING_DEADLINE: Duration = Duration::from_secs(2);
-/// How long to wait when the process has no file handle left for a new connection.
-const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
-const BACKLOG: u32 = 4096;
-/// TLS handshakes at the same time, in all and of one address: each costs the processor about a millisecond, and a
-/// station's loop must not wait for many.
-const HANDSHAKES: usize = 64;
-const HANDSHAKES_PER_ADDRESS: usize = 16;
+/// TLS handshakes of a host, and of a network of hosts: each costs the processor a millisecond or more, and a station's
+/// loop must not wait for many. Further ones wait for their turn.
+const HANDSHAKES: Pace = Pace { burst: 32, every: Duration::from_millis(125) };
+const HANDSHAKES_OF_NETWORK: Pace = Pace { burst: 64, every: Duration::from_millis(50) };
 
-/// A companion that has its port and does not serve yet: who connects waits until [`run`](Self::run).
+/// A companion. Without its port yet: who connects waits for [`run`](Self::run).
 pub struct Companion {
-    listener: TcpListener,
-    address: SocketAddr,
+    port: Port,
     /// Plain HTTP beside HTTPS.
-    plain: Option<TcpListener>,
+    plain: Option<Port>,
     settings: Settings,
     routes: Router,
     private: Router,
@@ -71,6 +62,7 @@ pub struct Companion {
 pub struct Handle {
     hub: Arc<Hub>,
     gate: Arc<Gate>,
+    troubles: Troubles,
 }
 
 /// What goes on in a companion.
@@ -83,33 +75,43 @@ pub struct Status {
 }
 
 impl Companion {
-    /// Takes the port.
+    /// A companion that stations of this process come into at once.
     ///
     /// # Errors
-    /// When the settings do not go together, or the address can't be listened on.
+    /// When the settings do not go together.
     ///
     /// # Panics
     /// Outside of a Tokio runtime with I/O and time.
-    pub fn bind(settings: Settings) -> Result<Self, BindError> {
+    pub fn new(settings: Settings) -> Result<Self, SettingsError> {
         settings.check()?;
-        let bound = |address| listen(address).map_err(|error| BindError::from_io(address, error));
-        let listener = bound(settings.listen)?;
-        let address = listener.local_addr().map_err(|error| BindError::from_io(settings.listen, error))?;
-        let plain = settings.redirect.map(bound).transpose()?;
+        let troubles = Troubles::default();
+        let port = Port::new(settings.listen, troubles.clone());
+        let plain = settings.redirect.map(|redirect| Port::new(redirect, troubles.clone()));
         let hub = Hub::new(settings.limits, settings.queue_bytes);
-        let gate = Gate::new(settings.connections, settings.connections_per_address, hub.numbers.sockets.clone());
-        let handle = Handle { hub: Arc::new(hub), gate: Arc::new(gate) };
-        Ok(Self { listener, address, plain, settings, routes: Router::new(), private: Router::new(), handle })
+        let places = PlaceLimits::of(settings.connections, settings.connections_per_address);
+        let gate = Gate::new(places, hub.numbers.sockets.clone(), hub.numbers.turned_away.clone());
+        let handle = Handle { hub: Arc::new(hub), gate: Arc::new(gate), troubles };
+        Ok(Self { port, plain, settings, routes: Router::new(), private: Router::new(), handle })
+    }
+
+    /// Takes the ports. Those that can't be had are tried for again while the companion [runs](Self::run).
+    ///
+    /// # Errors
+    /// Why one can't be had at the moment.
+    pub fn listen(&mut self) -> Result<(), BindError> {
+        let taken = self.port.open();
+        let plain = self.plain.as_mut().map_or(Ok(()), Port::open);
+        taken.and(plain)
     }
 
     /// Where it listens, with the real port.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.port.address()
     }
 
     /// Where plain HTTP leads to HTTPS, with the real port.
     pub fn redirect(&self) -> Option<SocketAddr> {
-        self.plain.as_ref()?.local_addr().ok()
+        Some(self.plain.as_ref()?.address())
     }
 
     /// A way in without a socket.
@@ -138,45 +140,45 @@ impl Companion {
         self
     }
 
-    /// Serves until `shutdown` is done. Then everybody is told to go; whoever has not gone after two seconds is cut
-    /// off. When it returns, no task and no socket is left.
+    /// Serves until `shutdown` is done, whatever happens to its ports. Then everybody is told to go; whoever has not gone
+    /// after two seconds is cut off. When it returns, no task and no socket is left.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, address, plain, settings, routes, private, handle } = self;
-        let routes = complete(routes, private, &settings, &handle);
-        let plain_routes = with_headers(certificate::plain(settings.authority.clone(), address.port()));
-        let handshakes = Arc::new(Gate::new(HANDSHAKES, HANDSHAKES_PER_ADDRESS, Gauge::noop()));
+        let Self { mut port, mut plain, settings, routes, private, handle } = self;
+        let https_port = port.address().port();
+        let routes = complete(routes, private, &settings, &handle, https_port);
+        let plain_routes = guard::harden(certificate::plain(&settings, https_port));
+        let handshakes = Arc::new(Mutex::new(Allowance::new(HANDSHAKES, HANDSHAKES_OF_NETWORK)));
         let (stop, stopped) = watch::channel(());
         let mut tasks = JoinSet::new();
         let mut shutdown = pin!(shutdown);
-        info!(%address, https = settings.tls.is_some(), "the companion listens");
+        info!(address = %port.address(), https = settings.tls.is_some(), "the companion listens");
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, from)) => match (admit(&handle, stream, from), &settings.tls) {
-                        (Some(stream), None) => drop(tasks.spawn(serve(stream, routes.clone(), stopped.clone()))),
-                        (Some(stream), Some(tls)) => match handshakes.ticket(from.ip()) {
-                            Some(ticket) => {
-                                let secured = secure(stream, tls.clone(), ticket, routes.clone(), stopped.clone());
-                                drop(tasks.spawn(secured));
-                            }
-                            None => debug!(%from, "turned away: too many handshakes"),
-                        },
-                        (None, _) => debug!(%from, "turned away: too many connections"),
-                    },
-                    Err(error) => recover(&error).await,
+                (stream, from) = port.accept() => {
+                    let stream = handle.gate.admit(stream, from.ip());
+                    match &settings.tls {
+                        None => {
+                            let visitor = stream.visitor().clone();
+                            drop(tasks.spawn(http::serve(stream, visitor, routes.clone(), stopped.clone())));
+                        }
+                        Some(tls) => {
+                            let turn = wait_for_turn(stream.visitor().clone(), handshakes.clone());
+                            let secured = secure(stream, tls.clone(), turn, routes.clone(), stopped.clone());
+                            drop(tasks.spawn(secured));
+                        }
+                    }
                 },
-                accepted = next(plain.as_ref()) => match accepted {
-                    Ok((stream, from)) => match admit(&handle, stream, from) {
-                        Some(stream) => drop(tasks.spawn(serve(stream, plain_routes.clone(), stopped.clone()))),
-                        None => debug!(%from, "turned away: too many connections"),
-                    },
-                    Err(error) => recover(&error).await,
+                (stream, from) = next(plain.as_mut()) => {
+                    let stream = handle.gate.admit(stream, from.ip());
+                    let visitor = stream.visitor().clone();
+                    let routes = certificate::reached_at(plain_routes.clone(), stream.own_address().ok());
+                    drop(tasks.spawn(http::serve(stream, visitor, routes, stopped.clone())));
                 },
                 Some(_) = tasks.join_next() => {}
             }
         }
-        drop((listener, plain));
+        drop((port, plain));
         info!("the companion closes");
         handle.hub.close();
         drop(stop);
@@ -201,100 +203,88 @@ impl Handle {
     pub fn status(&self) -> Status {
         Status { sockets: self.gate.open(), counts: self.hub.counts() }
     }
+
+    /// Whether strangers took places from each other in the last minute, so that one who does not come in says nothing
+    /// about the companion.
+    pub fn is_crowded(&self) -> bool {
+        self.gate.is_crowded()
+    }
+
+    /// What keeps a port from being listened on at the moment, and what to do; `None` when nothing does.
+    pub fn trouble(&self) -> Option<String> {
+        self.troubles.text()
+    }
 }
 
-fn complete(routes: Router, private: Router, settings: &Settings, handle: &Handle) -> Router {
+fn complete(routes: Router, private: Router, settings: &Settings, handle: &Handle, https_port: u16) -> Router {
     let guard = Arc::new(Guard::new(settings.listen.ip(), settings.hosts.clone(), settings.names.clone()));
-    let entry = Arc::new(Entry::new(settings));
-    let routes = routes.merge(private::protect(private, guard.clone(), entry.clone()));
-    let (hub, origins) = (handle.hub.clone(), guard.clone());
-    let websocket = async move |headers: HeaderMap, upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>| {
+    let entry = Arc::new(Entry::new(settings, &handle.hub.numbers));
+    let mut routes = routes.merge(private::protect(private, guard.clone(), entry.clone()));
+    let (hub, gate, origins) = (handle.hub.clone(), handle.gate.clone(), guard.clone());
+    let websocket = async move |Extension(visitor): Extension<Visitor>,
+                                headers: HeaderMap,
+                                upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>| {
         let accepted: Result<Response, Response> = async {
             origins.check_origin(&headers).map_err(IntoResponse::into_response)?;
             let upgrade = upgrade.map_err(IntoResponse::into_response)?;
-            Ok(connection::accept(upgrade, hub.clone(), entry.clone()))
+            let (source, number) = (visitor.speaker(&headers), gate.sources.number(visitor.source));
+            let reception = Reception { hub: hub.clone(), entry: entry.clone(), visitor, source, number };
+            Ok(connection::accept(upgrade, reception))
         }
         .await;
         accepted.unwrap_or_else(|refusal| refusal)
     };
-    let mut routes = routes;
     if settings.tls.is_some() {
-        routes = routes.merge(certificate::routes(settings.authority.clone()));
+        routes = routes.merge(certificate::secure(settings, https_port));
     }
     if let (None, Some(claim)) = (&settings.secret, &settings.claim) {
         routes = routes.merge(claim::routes(claim.clone(), guard.clone()));
     }
-    routes
+    let routes = routes
         .route("/ws", get(websocket))
         .route("/healthz", get(async || "ok\n"))
         .fallback(page::serve)
-        .layer(middleware::from_fn_with_state(guard, guard::protect))
+        .layer(middleware::from_fn_with_state(guard, guard::protect));
+    guard::harden(routes)
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A restarted companion takes its port back while old connections linger.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
-fn admit(handle: &Handle, stream: TcpStream, from: SocketAddr) -> Option<Counted> {
-    let admitted = handle.gate.admit(stream, from.ip());
-    if admitted.is_none() {
-        handle.hub.numbers.turned_away.increment(1);
-    }
-    admitted
-}
-
-async fn recover(error: &io::Error) {
-    // A connection that broke before it was accepted concerns nobody.
-    if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
-        return;
-    }
-    warn!("cannot accept a connection: {error}; raise the limit of open files, or lower that of connections");
-    sleep(EXHAUSTED_PAUSE).await;
-}
-
-/// The next connection of a listener that may not be there.
-async fn next(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
-    match listener {
-        Some(listener) => listener.accept().await,
+/// The next connection of a port that may not be wanted.
+async fn next(port: Option<&mut Port>) -> (TcpStream, SocketAddr) {
+    match port {
+        Some(port) => port.accept().await,
         None => std::future::pending().await,
     }
 }
 
-/// The handshake of one connection, and then its HTTP.
-async fn secure(stream: Counted, tls: Tls, ticket: Ticket, routes: Router, mut stopped: watch::Receiver<()>) {
-    let secured = tokio::select! {
-        secured = tls.accept(stream) => secured,
-        _ = stopped.changed() => return,
-    };
-    drop(ticket);
-    match secured {
-        Ok(stream) => serve(stream, routes, stopped).await,
-        // Browsers end it like this when they do not know the certificate.
-        Err(error) => debug!("a TLS handshake failed: {error}"),
+/// Waits until a host may begin another handshake.
+async fn wait_for_turn(visitor: Visitor, handshakes: Arc<Mutex<Allowance>>) {
+    loop {
+        let now = Instant::now().into_std();
+        let taken = handshakes.lock().unwrap_or_else(PoisonError::into_inner).take(visitor.source, now);
+        match taken {
+            Ok(()) => return,
+            Err(wait) => sleep(wait).await,
+        }
     }
 }
 
-/// The HTTP of one connection; ends when the connection becomes a WebSocket.
-async fn serve<S>(stream: S, routes: Router, mut stopped: watch::Receiver<()>)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(REQUEST_DEADLINE).max_buf_size(REQUEST_BYTES);
-    let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes)).with_upgrades();
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = &mut connection => ended,
-        _ = stopped.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+/// The handshake of one connection, and then its HTTP.
+async fn secure(
+    stream: Placed,
+    tls: Tls,
+    turn: impl Future<Output = ()>,
+    routes: Router,
+    mut stopped: watch::Receiver<()>,
+) {
+    let visitor = stream.visitor().clone();
+    let secured = tokio::select! {
+        secured = tls.accept(stream, turn) => secured,
+        () = visitor.evicted() => return,
+        _ = stopped.changed() => return,
     };
-    if let Err(error) = ended {
-        debug!("a connection ended: {error}");
+    match secured {
+        Ok(stream) => http::serve(stream, visitor, routes, stopped).await,
+        // Browsers end it like this when they do not know the certificate.
+        Err(error) => debug!("a TLS handshake failed: {error}"),
     }
 }

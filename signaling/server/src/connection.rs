@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
-use doorway_proto::rooms::{Outgoing, Refused, read_hello};
+use doorway_proto::rooms::{self, Outgoing, Refused, read_hello};
 use doorway_proto::signaling::{Hello, MAX_FRAME_BYTES, Refusal};
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -16,10 +16,12 @@ use tokio_tungstenite::tungstenite::Error as WsError;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tracing::debug;
 
-use crate::entry::Entry;
+use crate::entry::{Denied, Entry};
+use crate::gate::Visitor;
 use crate::hub::{Hub, Line};
 use crate::numbers::label;
 use crate::outbox::{Cost, Ending, Urgent};
+use crate::source::Source;
 
 /// How long an endpoint may take for its hello.
 const HELLO_DEADLINE: Duration = Duration::from_secs(5);
@@ -29,8 +31,6 @@ const PING_INTERVAL: Duration = Duration::from_secs(15);
 const PINGS_MISSED: u32 = 2;
 /// How long it has when somebody else wants its id.
 const CHECK_DEADLINE: Duration = Duration::from_secs(3);
-/// What a wrong secret costs, so that guessing takes its time.
-const WRONG_SECRET_DELAY: Duration = Duration::from_secs(1);
 /// How long a goodbye may take.
 const GOODBYE_DEADLINE: Duration = Duration::from_secs(1);
 /// After a frame that can't be read to its end, the endpoint gets this long to read why it is closed.
@@ -43,8 +43,20 @@ const WRITE_BUFFER_BYTES: usize = 8 * 1024;
 /// A frame a little too large is read to its end, so that its sender can be told; a larger one is cut off.
 const READ_LIMIT_BYTES: usize = 2 * MAX_FRAME_BYTES;
 
+/// What a conversation needs beside its socket.
+pub(crate) struct Reception {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) entry: Arc<Entry>,
+    /// Who connects, for their place.
+    pub(crate) visitor: Visitor,
+    /// Who connects, for what they may do.
+    pub(crate) source: Source,
+    /// The source for the rooms.
+    pub(crate) number: rooms::Source,
+}
+
 /// Answers the handshake; the conversation goes on in a task of its own.
-pub(crate) fn accept(upgrade: WebSocketUpgrade, hub: Arc<Hub>, entry: Arc<Entry>) -> Response {
+pub(crate) fn accept(upgrade: WebSocketUpgrade, reception: Reception) -> Response {
     upgrade
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
@@ -52,14 +64,14 @@ pub(crate) fn accept(upgrade: WebSocketUpgrade, hub: Arc<Hub>, entry: Arc<Entry>
         .max_message_size(READ_LIMIT_BYTES)
         .max_frame_size(READ_LIMIT_BYTES)
         .on_failed_upgrade(|error| debug!("a WebSocket handshake failed: {error}"))
-        .on_upgrade(move |socket| serve(socket, hub, entry))
+        .on_upgrade(move |socket| serve(socket, reception))
 }
 
-async fn serve(socket: WebSocket, hub: Arc<Hub>, entry: Arc<Entry>) {
-    let line = hub.connect(Cost::Text);
+async fn serve(socket: WebSocket, reception: Reception) {
+    let line = reception.hub.connect(Cost::Text, reception.number);
     let connection = line.id.0;
     let mut wire = Wire { socket, unflushed: false };
-    let farewell = converse(&mut wire, &line, &entry).await;
+    let farewell = converse(&mut wire, &line, &reception).await;
     // The others learn at once; the goodbye may take its time.
     drop(line);
     debug!(connection, "a WebSocket closes: {farewell:?}");
@@ -91,7 +103,7 @@ struct Life {
     missed: u32,
 }
 
-async fn converse(wire: &mut Wire, line: &Line, entry: &Entry) -> Farewell {
+async fn converse(wire: &mut Wire, line: &Line, reception: &Reception) -> Farewell {
     let timer = sleep_until(Instant::now() + HELLO_DEADLINE);
     tokio::pin!(timer);
     let mut welcomed: Option<Life> = None;
@@ -112,7 +124,7 @@ async fn converse(wire: &mut Wire, line: &Line, entry: &Entry) -> Farewell {
                     line.change(|rooms, id, now| rooms.handle_frame(id, &text, now));
                     continue;
                 }
-                match admit(&text, entry).await {
+                match admit(&text, reception) {
                     Ok(hello) => line.change(|rooms, id, now| rooms.handle_hello(id, hello, now)),
                     Err(refused) => line.refuse(refused),
                 }
@@ -157,20 +169,14 @@ async fn converse(wire: &mut Wire, line: &Line, entry: &Entry) -> Farewell {
 }
 
 /// Reads the hello and checks its secret.
-async fn admit(text: &str, entry: &Entry) -> Result<Hello, Refused> {
+fn admit(text: &str, Reception { entry, visitor, source, .. }: &Reception) -> Result<Hello, Refused> {
     let hello = read_hello(text)?;
-    let Hello::Hello { secret: guess, .. } = &hello;
-    match (entry.secret()?, guess) {
-        (None, _) => Ok(hello),
-        (Some(secret), Some(guess)) if secret.is(guess) => Ok(hello),
-        (Some(_), Some(_)) => {
-            sleep(WRONG_SECRET_DELAY).await;
-            Err(Refused::new(Refusal::Secret, "the secret is wrong: ask who set up the companion"))
-        }
-        (Some(_), None) => {
-            Err(Refused::new(Refusal::Secret, "the companion asks for a secret: enter the one it was set up with"))
-        }
+    let Hello::Hello { secret, .. } = &hello;
+    entry.check(secret.as_deref(), *source).map_err(Denied::refused)?;
+    if visitor.promote() {
+        return Ok(hello);
     }
+    Err(Refused::full("the companion has as many connections as it may: try again when one is closed"))
 }
 
 async fn part(mut socket: WebSocket, farewell: Farewell) {

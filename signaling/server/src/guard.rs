@@ -10,10 +10,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, ORIGIN,
+    REFERRER_POLICY, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, Version};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use tracing::debug;
@@ -40,6 +41,18 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
 
+/// What a request says once or not at all (RFC 9110, section 5.3). Of two, a proxy may go by one and we by the other.
+const SINGLE: [HeaderName; 8] = [
+    HOST,
+    ORIGIN,
+    AUTHORIZATION,
+    CONTENT_TYPE,
+    CONTENT_LENGTH,
+    HeaderName::from_static("sec-fetch-site"),
+    SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_VERSION,
+];
+
 /// The names under which the companion answers.
 pub(crate) struct Guard {
     loopback_only: bool,
@@ -47,27 +60,49 @@ pub(crate) struct Guard {
     names: Vec<String>,
 }
 
-/// The middleware around all routes.
+/// The middleware around the companion's routes.
 pub(crate) async fn protect(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    let mut response = match guard.check_host(request.headers()) {
+    match guard.check_host(request.headers()) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
-    };
-    add_headers(response.headers_mut());
-    response
+    }
 }
 
-/// Routes whose answers carry the headers, and nothing else is checked.
-pub(crate) fn with_headers(routes: Router) -> Router {
-    routes.layer(middleware::map_response(async |mut response: Response| {
-        add_headers(response.headers_mut());
+/// Refuses requests that can be read in two ways, and adds to every answer the headers that protect whoever reads it.
+pub fn harden(routes: Router) -> Router {
+    routes.layer(middleware::from_fn(async |request: Request, next: Next| {
+        let mut response = match check_form(&request) {
+            Ok(()) => next.run(request).await,
+            Err(why) => (StatusCode::BAD_REQUEST, why).into_response(),
+        };
+        let headers = response.headers_mut();
+        // A route may have a rule of its own.
+        for (name, value) in HEADERS {
+            headers.entry(name).or_insert(value);
+        }
+        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         response
     }))
 }
 
-fn add_headers(headers: &mut HeaderMap) {
-    for (name, value) in HEADERS {
-        headers.insert(name, value);
+/// RFC 9112, sections 3.2 and 6.1.
+fn check_form(request: &Request) -> Result<(), &'static str> {
+    let headers = request.headers();
+    if SINGLE.iter().any(|name| headers.get_all(name).iter().nth(1).is_some()) {
+        return Err("A field that may be there once is there twice.\n");
+    }
+    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
+        return Err("The request has two lengths.\n");
+    }
+    let Some(host) = headers.get(HOST) else {
+        return if request.version() < Version::HTTP_11 { Ok(()) } else { Err("The request names no host.\n") };
+    };
+    // A target in absolute form counts for more than the field, which everything here goes by.
+    match request.uri().authority() {
+        Some(target) if !host.as_bytes().eq_ignore_ascii_case(target.as_str().as_bytes()) => {
+            Err("The request names two hosts.\n")
+        }
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -153,11 +188,11 @@ fn is_same_site(origin: &Uri, host: &Authority) -> bool {
     name.eq_ignore_ascii_case(host.host()) && port == host.port_u16().unwrap_or(default_port)
 }
 
-fn is_address(host: &str) -> bool {
+pub(crate) fn is_address(host: &str) -> bool {
     host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok()
 }
 
-fn is_this_machine(host: &str) -> bool {
+pub(crate) fn is_this_machine(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     host == "localhost" || host.ends_with(".localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
@@ -222,6 +257,28 @@ mod tests {
         }
         assert!(guard.check_host(&HeaderMap::new()).is_err());
         assert!(self::guard("0.0.0.0").check_host(&headers("intercom.lan", None)).is_ok());
+    }
+
+    #[test]
+    fn what_can_be_read_in_two_ways_is_refused() {
+        let request = |uri: &str, fields: &[(&str, &str)]| {
+            let mut request = Request::builder().uri(uri);
+            for (name, value) in fields {
+                request = request.header(*name, *value);
+            }
+            check_form(&request.body(axum::body::Body::empty()).unwrap())
+        };
+        request("/", &[("host", "localhost")]).unwrap();
+        request("http://LOCALHOST:80/", &[("host", "localhost:80")]).unwrap();
+        request("/", &[]).unwrap_err();
+        request("/", &[("host", "localhost"), ("host", "localhost")]).unwrap_err();
+        request("http://evil.example/", &[("host", "localhost")]).unwrap_err();
+        for name in SINGLE.iter().map(HeaderName::as_str).filter(|name| *name != "host") {
+            request("/", &[("host", "localhost"), (name, "1")]).unwrap();
+            request("/", &[("host", "localhost"), (name, "1"), (name, "1")]).unwrap_err();
+        }
+        let two_lengths = [("host", "localhost"), ("content-length", "1"), ("transfer-encoding", "chunked")];
+        request("/", &two_lengths).unwrap_err();
     }
 
     #[test]

@@ -6,14 +6,17 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use doorway_proto::rooms::{ConnectionId, Counts, Limits, Output, Refused, Rooms};
+use doorway_proto::rooms::{ConnectionId, Counts, Limits, Output, Refused, Rooms, Source};
 use doorway_proto::signaling::Refusal;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::numbers::{Numbers, label};
 use crate::outbox::{Cost, Ending, Outbox};
+
+/// The log tells of refusals for lack of room no more often than this.
+const TELL_FULL_EVERY: Duration = Duration::from_secs(60);
 
 pub(crate) struct Hub {
     queue_bytes: usize,
@@ -26,6 +29,7 @@ struct State {
     outboxes: HashMap<ConnectionId, Arc<Outbox>>,
     connected: u64,
     closed: bool,
+    told_full_at: Option<Instant>,
 }
 
 /// One connection's end in the hub; dropping it takes the connection out.
@@ -37,12 +41,13 @@ pub(crate) struct Line {
 
 impl Hub {
     pub(crate) fn new(limits: Limits, queue_bytes: usize) -> Self {
-        let state = State { rooms: Rooms::new(limits), outboxes: HashMap::new(), connected: 0, closed: false };
+        let rooms = Rooms::new(limits);
+        let state = State { rooms, outboxes: HashMap::new(), connected: 0, closed: false, told_full_at: None };
         Self { queue_bytes, numbers: Numbers::new(), state: Mutex::new(state) }
     }
 
     /// A new connection. Once the companion closes down, one that has ended already.
-    pub(crate) fn connect(self: &Arc<Self>, cost: Cost) -> Line {
+    pub(crate) fn connect(self: &Arc<Self>, cost: Cost, source: Source) -> Line {
         let outbox = Arc::new(Outbox::new(self.queue_bytes, cost));
         let mut state = self.lock();
         state.connected += 1;
@@ -51,7 +56,7 @@ impl Hub {
             outbox.end(Ending::GoingAway);
         } else {
             state.outboxes.insert(id, outbox.clone());
-            state.rooms.handle_connected(id, now());
+            state.rooms.handle_connected(id, source, now());
         }
         Line { hub: self.clone(), id, outbox }
     }
@@ -71,20 +76,23 @@ impl Hub {
 
     fn change(&self, input: impl FnOnce(&mut Rooms, Instant)) {
         let mut guard = self.lock();
-        let State { rooms, outboxes, .. } = &mut *guard;
+        let State { rooms, outboxes, told_full_at, .. } = &mut *guard;
         let before = rooms.counts();
         input(rooms, now());
         while let Some((connection, output)) = rooms.poll_output() {
             let Some(outbox) = outboxes.get(&connection) else { continue };
             match output {
-                Output::Send(message) => {
-                    if !outbox.push(message) {
-                        rooms.handle_refused(connection, too_slow(self.queue_bytes));
+                Output::Send { message, from } => {
+                    if let Err(waited) = outbox.push(message) {
+                        rooms.handle_backlog(connection, from, waited);
                     }
                 }
                 Output::Check => outbox.check(),
                 Output::Close(refused) => {
                     self.numbers.refused(refused.code);
+                    if refused.code == Refusal::Full {
+                        tell_full(&refused, told_full_at);
+                    }
                     debug!(connection = connection.0, code = label(refused.code), "an endpoint is refused");
                     outbox.end(Ending::Refused(refused));
                     outboxes.remove(&connection);
@@ -127,8 +135,13 @@ impl Drop for Line {
     }
 }
 
-fn too_slow(queue_bytes: usize) -> Refused {
-    Refused::new(Refusal::TooSlow, format!("more than {queue_bytes} bytes wait to be read"))
+/// Somebody of the household may be kept out.
+fn tell_full(refused: &Refused, told_at: &mut Option<Instant>) {
+    let now = now();
+    if told_at.is_none_or(|at| now.saturating_duration_since(at) >= TELL_FULL_EVERY) {
+        *told_at = Some(now);
+        warn!(why = %refused.message, "an endpoint is refused: there is no place left; it comes in when one is free");
+    }
 }
 
 /// Tokio's clock, which tests can stop.

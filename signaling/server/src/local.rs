@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use doorway_proto::ids::RoomId;
-use doorway_proto::rooms::Content;
+use doorway_proto::rooms::{Content, Source};
 use doorway_proto::signaling::{StationMessage, ToStation};
 use doorway_proto::state::Station;
 
@@ -20,7 +20,7 @@ pub struct LocalStation {
 
 impl LocalStation {
     pub(crate) fn new(hub: &Arc<Hub>, room: RoomId, station: Station) -> Self {
-        let line = hub.connect(Cost::Nominal);
+        let line = hub.connect(Cost::Nominal, Source(0));
         line.change(|rooms, id, now| rooms.handle_own_station(id, room, station, now));
         Self { line, ended: false }
     }

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Parser;
+use doorway_proto::MAX_CLIENTS_PER_ROOM;
 use doorway_proto::rooms::Limits;
 use doorway_signaling::{Companion, Secret, Settings};
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,8 +35,8 @@ struct Arguments {
     /// Clients and stations in all rooms together
     #[arg(long, default_value_t = Limits::default().endpoints, value_name = "N")]
     endpoint_limit: usize,
-    /// Clients in one room
-    #[arg(long, default_value_t = Limits::default().clients_per_room, value_name = "N")]
+    /// Clients in one room; a station rings no more than 1024
+    #[arg(long, default_value_t = MAX_CLIENTS_PER_ROOM, value_name = "N", value_parser = client_limit)]
     client_limit: usize,
     /// Stations in one room
     #[arg(long, default_value_t = Limits::default().stations_per_room, value_name = "N")]
@@ -43,7 +44,7 @@ struct Arguments {
     /// Open connections; the process needs a file handle for each (`ulimit -n`, `LimitNOFILE=`)
     #[arg(long, default_value_t = Settings::default().connections, value_name = "N")]
     connection_limit: usize,
-    /// Open connections of one address; loopback is exempt
+    /// Open connections of one host; this machine is exempt
     #[arg(long, default_value_t = Settings::default().connections_per_address, value_name = "N")]
     address_limit: usize,
 }
@@ -64,13 +65,23 @@ fn main() -> ExitCode {
     }
 }
 
+fn client_limit(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(limit) if limit <= MAX_CLIENTS_PER_ROOM => Ok(limit),
+        Ok(_) => Err(format!("a station rings no more than {MAX_CLIENTS_PER_ROOM} clients; use several rooms")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 fn run(arguments: Arguments) -> Result<()> {
     let settings = arguments.settings()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     runtime.block_on(async {
         let mut terminated = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
         let mut interrupted = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-        Companion::bind(settings)?
+        let mut companion = Companion::new(settings)?;
+        companion.listen()?;
+        companion
             .run(async {
                 tokio::select! {
                     _ = terminated.recv() => {}
@@ -92,7 +103,10 @@ impl Arguments {
         };
         Ok(Settings {
             listen: self.listen,
-            secret: secret.as_deref().map(Secret::new).transpose()?,
+            secret: secret
+                .as_deref()
+                .map(|secret| Secret::new(secret).map_err(|error| anyhow!("{error}: {}", error.remedy())))
+                .transpose()?,
             hosts: self.hosts,
             limits: Limits {
                 rooms: self.room_limit,

@@ -8,6 +8,8 @@ use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 pub(crate) struct Numbers {
     pub(crate) sockets: Gauge,
     pub(crate) turned_away: Counter,
+    pub(crate) wrong_secrets: Counter,
+    pub(crate) secrets_unanswered: Counter,
     pub(crate) frames_in: Counter,
     pub(crate) frames_out: Counter,
     clients: Gauge,
@@ -17,10 +19,16 @@ pub(crate) struct Numbers {
 
 const REFUSALS: &str = "doorway_companion_refusals_total";
 
+const SECRETS: &str = "doorway_companion_wrong_secrets_total";
+
 impl Numbers {
     pub(crate) fn new() -> Self {
         describe_gauge!("doorway_companion_sockets", "Open connections of any kind");
-        describe_counter!("doorway_companion_turned_away_total", "Connections closed at once, as there were too many");
+        describe_counter!(
+            "doorway_companion_turned_away_total",
+            "Strangers' connections closed for others', as there were too many"
+        );
+        describe_counter!(SECRETS, "Wrong secrets by what became of them: told, or not looked at");
         describe_counter!("doorway_companion_frames_total", "Frames by direction");
         describe_gauge!("doorway_companion_endpoints", "Endpoints in rooms by kind");
         describe_gauge!("doorway_companion_rooms", "Rooms with somebody in them");
@@ -28,6 +36,8 @@ impl Numbers {
         Self {
             sockets: gauge!("doorway_companion_sockets"),
             turned_away: counter!("doorway_companion_turned_away_total"),
+            wrong_secrets: counter!(SECRETS, "outcome" => "wrong"),
+            secrets_unanswered: counter!(SECRETS, "outcome" => "unanswered"),
             frames_in: counter!("doorway_companion_frames_total", "direction" => "in"),
             frames_out: counter!("doorway_companion_frames_total", "direction" => "out"),
             clients: gauge!("doorway_companion_endpoints", "kind" => "client"),
@@ -57,6 +67,7 @@ pub(crate) fn label(code: Refusal) -> &'static str {
         Refusal::IdTaken => "id_taken",
         Refusal::Replaced => "replaced",
         Refusal::Full => "full",
+        Refusal::ForeignStation => "foreign_station",
         Refusal::Malformed => "malformed",
         Refusal::TooFast => "too_fast",
         Refusal::TooSlow => "too_slow",

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use doorway_proto::rooms::{Outgoing, Refused};
+use tokio::time::{Duration, Instant};
 
 /// What waits to go out on one connection. Bounded: nothing is dropped from it, but a connection whose outbox is full
 /// is closed, as an endpoint that misses a message would go on with a wrong picture of its room.
@@ -43,7 +44,7 @@ pub(crate) enum Ending {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    messages: VecDeque<Outgoing>,
+    messages: VecDeque<(Instant, Outgoing)>,
     cost: usize,
     check: bool,
     ending: Option<Ending>,
@@ -58,17 +59,20 @@ impl Outbox {
         Self { capacity, cost, waiting: Mutex::default() }
     }
 
-    /// Whether there was room for it.
-    pub(crate) fn push(&self, message: Outgoing) -> bool {
+    /// Puts a message into the queue.
+    ///
+    /// # Errors
+    /// When there is no room for it: how long the oldest one has waited.
+    pub(crate) fn push(&self, message: Outgoing) -> Result<(), Duration> {
         let mut waiting = self.lock();
         let cost = waiting.cost + self.cost_of(&message);
         if cost > self.capacity {
-            return false;
+            return Err(waiting.messages.front().map_or(Duration::ZERO, |(since, _)| since.elapsed()));
         }
         waiting.cost = cost;
-        waiting.messages.push_back(message);
+        waiting.messages.push_back((Instant::now(), message));
         wake(waiting);
-        true
+        Ok(())
     }
 
     pub(crate) fn check(&self) {
@@ -104,7 +108,7 @@ impl Outbox {
 
     pub(crate) fn pop(&self) -> Option<Outgoing> {
         let mut waiting = self.lock();
-        let message = waiting.messages.pop_front()?;
+        let (_, message) = waiting.messages.pop_front()?;
         waiting.cost -= self.cost_of(&message);
         if waiting.messages.is_empty() {
             // Most connections idle most of the time: they keep no memory for a queue.

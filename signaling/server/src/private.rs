@@ -1,19 +1,16 @@
 //! Routes of whoever runs the companion that are for the household alone.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 
-use crate::entry::Entry;
+use crate::entry::{Denied, Entry};
+use crate::gate::Visitor;
 use crate::guard::Guard;
-
-/// What a wrong guess costs.
-const PAUSE: Duration = Duration::from_secs(1);
 
 struct Door {
     guard: Arc<Guard>,
@@ -26,24 +23,29 @@ pub(crate) fn protect(routes: Router, guard: Arc<Guard>, entry: Arc<Entry>) -> R
     routes.layer(middleware::from_fn_with_state(Arc::new(Door { guard, entry }), check))
 }
 
-async fn check(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+async fn check(
+    State(door): State<Arc<Door>>,
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+    next: Next,
+) -> Response {
     if let Err(refusal) = door.guard.check_origin(request.headers()) {
         return refusal.into_response();
     }
     if is_foreign(request.headers()) {
         return (StatusCode::FORBIDDEN, "This page came from another site than the companion.\n").into_response();
     }
-    let knows = match door.entry.secret() {
-        Ok(None) => true,
-        Ok(Some(secret)) => bearer(request.headers()).is_some_and(|guess| secret.is(guess)),
-        // Nobody has set it up yet.
-        Err(_) => false,
-    };
-    if knows {
-        return next.run(request).await;
+    match door.entry.check(bearer(request.headers()), visitor.speaker(request.headers())) {
+        Ok(()) if visitor.promote() => next.run(request).await,
+        Ok(()) => (StatusCode::SERVICE_UNAVAILABLE, "There are too many connections already.\n").into_response(),
+        Err(Denied::Unclaimed | Denied::NoSecret | Denied::WrongSecret) => {
+            (StatusCode::UNAUTHORIZED, "Doorway asks for the household's secret.\n").into_response()
+        }
+        Err(Denied::TooOften(wait)) => {
+            let retry_after = [(header::RETRY_AFTER, (wait.as_secs() + 1).to_string())];
+            (StatusCode::TOO_MANY_REQUESTS, retry_after, "Too many wrong secrets came from here.\n").into_response()
+        }
     }
-    tokio::time::sleep(PAUSE).await;
-    (StatusCode::UNAUTHORIZED, "Doorway asks for the household's secret.\n").into_response()
 }
 
 /// A form of another site's page sends no origin in every browser, but this.

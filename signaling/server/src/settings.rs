@@ -1,14 +1,15 @@
 //! What a companion is told before it starts, and what is wrong with it.
 
-use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use doorway_proto::rooms::Limits;
-use subtle::ConstantTimeEq;
+use tokio::sync::watch;
 
+use crate::certificate::OwnAuthority;
 use crate::claim::Claim;
+use crate::secret::Secret;
 use crate::tls::Tls;
 
 /// What a companion is told before it starts. The default listens on loopback, without a secret.
@@ -24,18 +25,19 @@ pub struct Settings {
     pub tls: Option<Tls>,
     /// Where plain HTTP leads to HTTPS, and offers the certificate to install; needs `tls`.
     pub redirect: Option<SocketAddr>,
-    /// The certificate, in DER, of an authority of our own that browsers do not know.
-    pub authority: Option<Arc<[u8]>>,
-    /// This machine's own names, such as `doorway-7k3m.local`.
+    /// An authority of our own that browsers do not know; its certificate may change while the companion runs.
+    pub authority: Option<watch::Receiver<OwnAuthority>>,
+    /// This machine's own names, such as `doorway-7k3m.local`; with an `authority`, those that it vouches for.
     pub names: Vec<String>,
     /// Instead of a secret: whoever opens the page first chooses one. Needs `tls`.
     pub claim: Option<Arc<Claim>>,
     /// What the rooms take on.
     pub limits: Limits,
-    /// Open connections of any kind; further ones are closed at once. The process needs a file handle for each.
+    /// Open connections of any kind: half of them are for who has shown to be of the household, a quarter for strangers
+    /// and a quarter for this machine's own programs. The process needs a file handle for each.
     pub connections: usize,
-    /// Open connections of one address (of one /64 network with IPv6). Loopback is exempt: it is this machine or a
-    /// reverse proxy that stands for all.
+    /// Open connections of one host: an address, with IPv6 beyond the own link a /64 network. This machine is exempt, as
+    /// a reverse proxy on it stands for all.
     pub connections_per_address: usize,
     /// What may wait for a connection that reads slowly, in bytes; when it is more, the connection is closed.
     pub queue_bytes: usize,
@@ -83,38 +85,6 @@ impl Settings {
     }
 }
 
-/// The shared secret of a companion. Not shown by `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Box<str>);
-
-impl Secret {
-    /// # Errors
-    /// When `text` without the white space around it has less than 8 or more than 256 bytes.
-    pub fn new(text: &str) -> Result<Self, SettingsError> {
-        let text = text.trim();
-        match text.len() {
-            8..=256 => Ok(Self(text.into())),
-            found => Err(SettingsError::SecretLength { found }),
-        }
-    }
-
-    /// The text, to write it down or to give it to whoever has to know it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// Takes as long for a wrong guess as for a right one.
-    pub(crate) fn is(&self, guess: &str) -> bool {
-        self.0.as_bytes().ct_eq(guess.as_bytes()).into()
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
 /// Settings that do not go together.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -139,20 +109,11 @@ pub enum SettingsError {
     /// The secret that somebody chooses would be readable on its way.
     #[error("a station is set up from its page over HTTPS only: serve HTTPS, or set a secret")]
     ClaimWithoutTls,
-    /// The secret is too short to keep anybody out, or too long to type.
-    #[error("the secret has {found} bytes, but must have 8 to 256: take a random one, as from `openssl rand -hex 16`")]
-    SecretLength {
-        /// How many it has.
-        found: usize,
-    },
 }
 
 /// Why a companion can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// The settings do not go together.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
     /// Somebody else listens there.
     #[error("cannot listen on {listen}, another program does: stop it, or set another port")]
     PortTaken {
@@ -221,11 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_not_shown_and_its_line_end_does_not_count() {
-        let secret = Secret::new("  correct horse\r\n").unwrap();
-        assert!(secret.is("correct horse"));
-        assert!(!secret.is("correct hors") && !secret.is("correct horse\n") && !secret.is(""));
+    fn a_secret_is_not_shown() {
         assert!(!format!("{:?}", settings("[::]:1", Some("correct horse"), &[])).contains("horse"));
-        assert!(Secret::new("short\n\n\n\n").is_err());
     }
 }

@@ -17,7 +17,8 @@ fn says(output: &Output) -> String {
 
 #[test]
 fn bad_settings_end_with_code_two_and_a_remedy() {
-    let bad: [(&[&str], &str); 4] = [
+    let bad: [(&[&str], &str); 5] = [
+        (&["--client-limit", "1025"], "use several rooms"),
         (&["--listen", "0.0.0.0:0"], "set a secret"),
         (&["--host", "door.example.org"], "set a secret"),
         (&["--secret-file", "/nowhere/secret"], "check that the file is there"),
@@ -28,9 +29,12 @@ fn bad_settings_end_with_code_two_and_a_remedy() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(says(&output).contains(remedy), "{}", says(&output));
     }
-    let short = program().env("DOORWAY_SECRET", "short").args(["--listen", "0.0.0.0:0"]).output().unwrap();
+    let simple = program().args(["--listen", "0.0.0.0:0"]).env("DOORWAY_SECRET", "password1234").output().unwrap();
+    assert_eq!(simple.status.code(), Some(2));
+    assert!(says(&simple).contains("easy to guess") && !says(&simple).contains("password1234"), "{}", says(&simple));
+    let short = program().env("DOORWAY_SECRET", "tooshort7").args(["--listen", "0.0.0.0:0"]).output().unwrap();
     assert_eq!(short.status.code(), Some(2));
-    assert!(says(&short).contains("8 to 256") && !says(&short).contains("short"), "{}", says(&short));
+    assert!(says(&short).contains("12 characters") && !says(&short).contains("tooshort7"), "{}", says(&short));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use doorway_signaling::{Secret, Status};
 use futures_util::StreamExt;
 use serde_json::json;
 use support::{House, client_hello, home, id, ring, station, station_message};
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn another_version_expect_refusal() {
 }
 
 #[tokio::test]
-async fn a_secret_is_asked_for_and_a_wrong_one_costs_time() {
+async fn a_secret_is_asked_for() {
     let house = House::with(|settings| settings.secret = Some(Secret::new("correct horse").unwrap()));
     let mut without = house.connect().await;
     without.say(client_hello("kitchen")).await;
@@ -90,12 +90,8 @@ async fn a_secret_is_asked_for_and_a_wrong_one_costs_time() {
     let mut wrong = house.connect().await;
     let mut hello = client_hello("kitchen");
     hello["secret"] = json!("battery staple");
-    tokio::time::pause();
-    let before = Instant::now();
     wrong.say(hello.clone()).await;
     assert_eq!(wrong.expect_refusal().await, Refusal::Secret);
-    assert!(before.elapsed() >= Duration::from_secs(1));
-    tokio::time::resume();
 
     let mut right = house.connect().await;
     hello["secret"] = json!("correct horse");

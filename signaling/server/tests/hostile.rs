@@ -6,7 +6,6 @@ mod support;
 
 use std::net::SocketAddr;
 
-use doorway_proto::rooms::Limits;
 use doorway_proto::signaling::{MAX_FRAME_BYTES, Refusal, ToStation};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
@@ -185,23 +184,6 @@ async fn a_ghost_of_a_crash_is_found_out_in_seconds() {
 }
 
 #[tokio::test]
-async fn too_many_connections_are_closed_at_once() {
-    let house = House::with(|settings| {
-        settings.connections = 2;
-        settings.limits = Limits::default();
-    });
-    let (kitchen, hall) = (house.client("kitchen").await, house.client("hall").await);
-    assert!(tokio_tungstenite::connect_async(format!("ws://{}/ws", house.address)).await.is_err());
-    drop(kitchen);
-    while house.handle.status().sockets == 2 {
-        tokio::task::yield_now().await;
-    }
-    let office = house.client("office").await;
-    drop((hall, office));
-    house.end().await;
-}
-
-#[tokio::test]
 async fn a_request_that_never_ends_is_cut_off() {
     let house = House::new();
     let mut slow = TcpStream::connect(house.address).await.unwrap();
@@ -223,14 +205,13 @@ async fn a_request_that_never_ends_is_cut_off() {
 async fn a_port_that_is_taken_and_an_open_address_without_secret_are_refused_with_a_remedy() {
     use doorway_signaling::{BindError, Companion, Settings};
     let house = House::new();
-    let bind = |listen: SocketAddr| match Companion::bind(Settings { listen, ..Settings::default() }) {
-        Ok(_) => panic!("{listen} was taken"),
-        Err(error) => error,
-    };
-    let taken = bind(house.address);
+    let with = |listen: SocketAddr| Companion::new(Settings { listen, ..Settings::default() });
+    let mut second = with(house.address).unwrap();
+    let taken = second.listen().unwrap_err();
     assert!(matches!(taken, BindError::PortTaken { .. }));
     assert!(taken.to_string().contains(&house.address.to_string()) && taken.to_string().contains("another port"));
-    let open = bind("0.0.0.0:0".parse().unwrap());
-    assert!(matches!(open, BindError::Settings(_)) && open.to_string().contains("set a secret"), "{open}");
+    assert_eq!(second.handle().trouble(), Some(taken.to_string()));
+    let open = with("0.0.0.0:0".parse().unwrap()).err().unwrap().to_string();
+    assert!(open.contains("set a secret"), "{open}");
     house.end().await;
 }

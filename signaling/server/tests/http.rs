@@ -8,7 +8,10 @@ use axum::Router;
 use axum::routing::get;
 use doorway_signaling::Secret;
 use futures_util::StreamExt;
-use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, HeaderMap, IF_NONE_MATCH, ORIGIN};
+use reqwest::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HOST, HeaderMap,
+    IF_NONE_MATCH, ORIGIN, VARY,
+};
 use reqwest::{Client, Response, StatusCode};
 use support::House;
 use tokio_tungstenite::connect_async;
@@ -54,6 +57,43 @@ async fn the_page_is_served_and_kept_until_it_changes() {
     ] {
         assert_eq!(fetch(house.url(file)).await.headers()[CONTENT_TYPE], media_type, "{file}");
     }
+    house.end().await;
+}
+
+#[tokio::test]
+async fn the_page_is_sent_packed_to_who_can_unpack_it() {
+    let house = House::new();
+    let client = Client::builder().no_proxy().build().unwrap();
+    let ask = async |path: &str, accepted: &str, known: &str| {
+        let request = client.get(house.url(path)).header(ACCEPT_ENCODING, accepted).header(IF_NONE_MATCH, known);
+        request.send().await.unwrap()
+    };
+    let mut etags = Vec::new();
+    let mut sizes = Vec::new();
+    for (accepted, encoding) in [("identity", None), ("gzip, deflate", Some("gzip")), ("gzip, br", Some("br"))] {
+        let page = ask("/js/strings.js", accepted, "\"other\"").await;
+        assert_eq!(page.headers().get(CONTENT_ENCODING).map(|name| name.to_str().unwrap()), encoding);
+        assert_eq!(
+            (text(page.headers(), "content-type"), &page.headers()[VARY]),
+            ("text/javascript; charset=utf-8", &"accept-encoding".parse().unwrap())
+        );
+        let etag = text(page.headers(), "etag").to_owned();
+        let again = ask("/js/strings.js", accepted, &etag).await;
+        assert_eq!((again.status(), text(again.headers(), "etag")), (StatusCode::NOT_MODIFIED, &*etag));
+        assert_eq!((again.headers().contains_key(VARY), again.headers().get(CONTENT_ENCODING)), (true, None));
+        etags.push(etag);
+        let told = text(page.headers(), "content-length").parse::<usize>().unwrap();
+        sizes.push(page.bytes().await.unwrap().len());
+        assert_eq!(sizes.last(), Some(&told));
+    }
+    assert!(sizes[2] < sizes[1] && sizes[1] * 5 < sizes[0] * 2, "{sizes:?}");
+    // One form is not known to who has another.
+    assert_eq!(ask("/js/strings.js", "br", &etags[1]).await.status(), StatusCode::OK);
+    let picture = ask("/icon-192.png", "gzip, br", "\"other\"").await;
+    assert_eq!((picture.headers().get(CONTENT_ENCODING), picture.headers().get(VARY)), (None, None));
+    let head = client.head(house.url("/")).header(ACCEPT_ENCODING, "br").send().await.unwrap();
+    assert!(head.headers().contains_key(CONTENT_LENGTH) && head.headers()[CONTENT_ENCODING] == "br");
+    drop(client);
     house.end().await;
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { afterEach, test } from 'node:test';
+import { afterEach, mock, test } from 'node:test';
 
 /** @typedef {{title: string, tag: string, data: string, closed: boolean}} Shown */
 
@@ -12,6 +12,7 @@ const handlers = new Map();
 let windows = [];
 /** @type {string[]} */
 const opened = [];
+let skipped = 0;
 
 class FakeNotification {
   static permission = 'granted';
@@ -49,7 +50,7 @@ const browser = {
     register: async () => {
       if (!browser.serviceWorker.works) throw new Error('SecurityError');
     },
-    ready: Promise.resolve(registration),
+    ready: /** @type {Promise<typeof registration>} */ (Promise.resolve(registration)),
   },
 };
 Object.defineProperty(globalThis, 'navigator', { value: browser, configurable: true });
@@ -59,7 +60,15 @@ Object.assign(globalThis, {
   isSecureContext: true,
   location: { href: 'https://door.lan/?name=Kitchen#x' },
   addEventListener: page.addEventListener.bind(page),
+  caches: {
+    open: async () => {
+      throw new DOMException('no room', 'QuotaExceededError');
+    },
+  },
   self: {
+    skipWaiting: async () => {
+      skipped += 1;
+    },
     registration: { scope: 'https://door.lan/' },
     addEventListener: handlers.set.bind(handlers),
     clients: {
@@ -150,6 +159,39 @@ test('without a worker the page shows it itself', async () => {
   assert.deepEqual([shown.length, ringing.state], [1, 'granted']);
   ringing.call(null);
   assert.equal(shown[0]?.closed, true);
+});
+
+test('a worker that does not come is not waited for, and asked for again with the next ring', async (t) => {
+  const turns = async () => {
+    for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+  };
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.after(() => mock.timers.reset());
+  browser.serviceWorker.ready = new Promise(() => undefined);
+  const ringing = open({ worker: true });
+  ringing.call(CALLER);
+  await turns();
+  assert.equal(shown.length, 0);
+  mock.timers.tick(5_000);
+  await turns();
+  assert.equal(shown.length, 1, 'the page shows it itself');
+  ringing.call(null);
+  browser.serviceWorker.ready = Promise.resolve(registration);
+  FakeNotification.works = false;
+  ringing.call(CALLER);
+  await turns();
+  assert.deepEqual([shown.length, ringing.state], [2, 'granted'], 'the worker shows it');
+});
+
+test('a worker that can keep nothing is installed all the same', async () => {
+  /** @type {Promise<unknown>} */
+  let done = Promise.reject(new Error('nothing was waited for'));
+  done.catch(() => undefined);
+  handlers.get('install')?.({ waitUntil: (/** @type {Promise<unknown>} */ promise) => {
+    done = promise;
+  } });
+  await done;
+  assert.equal(skipped, 1);
 });
 
 test('where neither works nobody is told that notifications are on', async () => {

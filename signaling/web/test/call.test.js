@@ -39,6 +39,17 @@ test('the click says accept before it asks for the microphone', () => {
   assert.deepEqual(effects, [{ do: 'send', request: 'accept' }, { do: 'talk' }]);
 });
 
+test('who watches what rings on other screens talks to who rang', () => {
+  const requested = watch('front');
+  assert.equal(after(requested, { type: 'station_rings' }).call.rang, false, 'another call, which may be over by then');
+  const watching = after(requested, { type: 'offered', id: 'c1', offer: 'the offer' });
+  assert.equal(watching.call.rang, false);
+  const talking = after(watching, { type: 'station_rings' }, { type: 'accept' }, { type: 'accepted' });
+  assert.deepEqual([talking.call.phase, talking.call.rang, talking.call.button], ['talking', true, null]);
+  assert.equal(after(watching, { type: 'accept' }, { type: 'accepted' }, { type: 'station_rings' }).call.rang, false);
+  assert.equal(rung().call.rang, true);
+});
+
 test('a second click does nothing', () => {
   assert.deepEqual(after(rung(), { type: 'accept' }, { type: 'accept' }).effects, []);
 });

@@ -60,6 +60,7 @@ test('how it stands is told, whatever comes', async () => {
   for (const [answer, state] of /** @type {[() => Response, string][]} */ ([
     [() => Response.json({ state: 'open' }), 'open'],
     [() => Response.json({ state: 'late' }), 'late'],
+    [() => Response.json({ state: 'press' }), 'press'],
     [() => new Response('There is no such page.', { status: 404 }), 'done'],
     [() => new Response('<html>'), 'unreachable'],
     [() => { throw new TypeError('gone'); }, 'unreachable'],

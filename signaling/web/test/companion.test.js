@@ -136,3 +136,20 @@ test('the network, another network and a person who comes back are reasons for d
     });
   }
 });
+
+test('a companion that is away for long is said to be, until it is back', () => online((companion, socket) => {
+  FakeSocket.all = [];
+  socket.onclose();
+  for (let tries = 1; tries <= 5; tries += 1) {
+    assert.equal(companion.isAwayForLong, tries >= 5, `after ${tries} losses`);
+    mock.timers.tick(60_000);
+    FakeSocket.all.at(-1)?.onclose();
+  }
+  assert.equal(companion.link, 'offline');
+  assert.ok(companion.isAwayForLong);
+  mock.timers.tick(60_000);
+  const last = FakeSocket.all.at(-1);
+  last?.onopen();
+  last?.says({ type: 'welcome', version: 1, stations: [] });
+  assert.deepEqual([companion.link, companion.isAwayForLong], ['online', false]);
+}));

@@ -50,6 +50,21 @@ test('what the HTML names is there', () => {
   }
 });
 
+test('the HTML names all modules that it takes, so that they come at once and not one after the other', () => {
+  for (const name of FILES.filter((file) => file.endsWith('.html'))) {
+    const html = read(name);
+    const taken = [...html.matchAll(/<script type="module" src="([^"]+)"/g)].map(([, path]) => path ?? '');
+    for (const module of taken) {
+      for (const [, path] of read(module).matchAll(/^import[^;]*? from '([^']+)';/gms)) {
+        const { pathname } = new URL(path ?? '', `file:///${module}`);
+        if (!taken.includes(pathname.slice(1))) taken.push(pathname.slice(1));
+      }
+    }
+    const named = [...html.matchAll(/rel="modulepreload" href="([^"]+)"/g)].map(([, path]) => path);
+    assert.deepEqual(named, taken.slice(1).sort(), name);
+  }
+});
+
 test('every element that a module asks for is in the page', () => {
   const index = read('index.html');
   const sim = read('sim.html');

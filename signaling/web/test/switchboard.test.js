@@ -91,6 +91,8 @@ class Bench {
   /** @type {[string, ClientSignal][]} what the stations were told since the last look */
   sent = [];
   rang = 0;
+  /** @type {string[]} */
+  rangInVain = [];
   /** @type {[Session, boolean][]} */
   over = [];
   checks = 0;
@@ -110,6 +112,7 @@ class Bench {
     rang: () => {
       this.rang += 1;
     },
+    rangInVain: (from) => this.rangInVain.push(from),
     over: (session, shown) => this.over.push([session, shown]),
     pressedAgain: () => undefined,
   });
@@ -201,6 +204,36 @@ bench('a ring is shown, confirmed and connected at once', async (it) => {
   assert.deepEqual(it.sent.map(([, { type }]) => type), ['rang', 'answer']);
 });
 
+bench('a browser that can take no call confirms none, and is told that it rang', (it) => {
+  Reflect.deleteProperty(globalThis, 'RTCPeerConnection');
+  try {
+    it.rings('front', 'f1');
+    it.board.watch('gate');
+  } finally {
+    Object.assign(globalThis, { RTCPeerConnection: FakeConnection });
+  }
+  assert.deepEqual([it.board.front, it.rangInVain, it.told()], [null, ['front'], []]);
+});
+
+bench('a ring that can\'t be shown is not confirmed', (it) => {
+  Object.assign(globalThis, {
+    RTCPeerConnection: class {
+      constructor() {
+        throw new Error('no more connections');
+      }
+    },
+  });
+  try {
+    it.rings('front', 'f1');
+    assert.ok(false, 'it throws');
+  } catch (error) {
+    assert.match(String(error), /no more connections/);
+  } finally {
+    Object.assign(globalThis, { RTCPeerConnection: FakeConnection });
+  }
+  assert.deepEqual(it.told(), []);
+});
+
 bench('a second station that rings while somebody talks waits and is not connected', (it) => {
   it.talks();
   const before = FakeConnection.made;
@@ -285,7 +318,7 @@ bench('a visitor at another door ends a watch', (it) => {
   it.says('front', { type: 'offer', call: 'w1', offer: 'o' });
   it.rings('gate', 'g1');
   assert.deepEqual([it.front.call.id, it.board.waiting.length], ['g1', 0]);
-  assert.deepEqual(it.told(), ['front watch', 'gate rang g1', 'front hang_up w1']);
+  assert.deepEqual(it.told(), ['front watch', 'front hang_up w1', 'gate rang g1']);
 });
 
 bench('a fifth call beside four is not taken', (it) => {
@@ -353,6 +386,24 @@ bench('who declined may watch the same call while it rings on elsewhere', (it) =
   // The visitor presses again before the eyes of who watches: that rings.
   it.rings('front', 'f1', null);
   assert.deepEqual([it.front.call.phase, it.told()], ['ringing', ['front rang f1']]);
+});
+
+bench('whoever rang on other screens only may be let in by who watches', (it) => {
+  it.board.handle({ type: 'station', station: station('front', 'ringing') });
+  it.board.watch('front');
+  it.says('front', { type: 'offer', call: 'f1', offer: 'o' });
+  assert.equal(it.front.call.rang, true, 'it rang before');
+  it.front.handle({ type: 'hang_up' });
+  it.board.handle({ type: 'station', station: station('front', 'watched') });
+  it.board.watch('front');
+  it.says('front', { type: 'offer', call: 'f2', offer: 'o' });
+  assert.equal(it.front.call.rang, false);
+  it.board.handle({ type: 'station', station: station('front', 'ringing') });
+  assert.deepEqual([it.front.call.phase, it.front.call.rang], ['watching', true], 'it rings while one looks');
+  it.front.handle({ type: 'accept' });
+  it.board.handle({ type: 'station', station: station('front', 'in_call') });
+  it.says('front', { type: 'accepted', call: 'f2' });
+  assert.deepEqual([it.front.call.phase, it.front.call.rang], ['talking', true]);
 });
 
 bench('a second watch is not asked for while a call is shown', (it) => {
@@ -425,6 +476,20 @@ bench('a station of another version is told of, and the call goes on', (it) => {
   channel.onmessage({ data: JSON.stringify({ type: 'hello', version: 2, call: 'f1' }) });
   assert.ok(reasons().includes('control_version'));
   assert.equal(it.front.call.phase, 'talking');
+});
+
+bench('a call without a data channel tells that no door opens, until there is one', (it) => {
+  it.talks();
+  const reasons = () => callLines(it.front, false, { retry: () => undefined, play: () => undefined }).map((line) => line.reason);
+  /** @type {import('../types/messages').ToClient} */
+  const missing = { type: 'signal', from: 'front', signal: { type: 'channel_missing', call: 'f1' } };
+  it.board.handle(missing);
+  assert.ok(reasons().includes('channel_missing'));
+  assert.equal(it.front.call.phase, 'talking');
+  it.connection.opensChannel();
+  assert.ok(!reasons().includes('channel_missing'));
+  it.board.handle(missing);
+  assert.ok(!reasons().includes('channel_missing'), 'what was said late is not true');
 });
 
 bench('a door is not asked over a connection that is away', (it) => {

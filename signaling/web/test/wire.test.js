@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { parse as parseFrame } from '../static/js/companion.js';
-import { freshIds, keepName, parseAddress, tidyName } from '../static/js/identity.js';
+import { freshIds, keepName, parseAddress, readIdentity, tidyName } from '../static/js/identity.js';
 import { delayMs } from '../static/js/ladder.js';
 import { troubleOf } from '../static/js/microphone.js';
 import { parse as parseEvent } from '../static/js/peer.js';
@@ -53,6 +53,33 @@ test('a name that is given in the page replaces the one in the address', () => {
   keepName('');
   assert.deepEqual(addresses, ['/?room=attic#x', '/#x']);
   assert.equal(kept.get('doorway.name'), '');
+});
+
+test('a link fills in what a page has not, and changes nothing that it has', () => {
+  const kept = new Map();
+  const place = { pathname: '/', search: '?name=Kitchen', hash: '#secret=ours' };
+  /** @type {string[]} */
+  const addresses = [];
+  Object.assign(globalThis, {
+    location: place,
+    localStorage: { setItem: kept.set.bind(kept), getItem: (/** @type {string} */ key) => kept.get(key) ?? null },
+    history: { state: null, replaceState: (/** @type {unknown} */ _state, /** @type {string} */ _title, /** @type {string} */ address) => addresses.push(address) },
+  });
+  const read = () => {
+    const { identity: { name, secret }, brought } = readIdentity();
+    return { name, secret, brought };
+  };
+  const nothing = { name: null, secret: null };
+  assert.deepEqual(read(), { name: 'Kitchen', secret: 'ours', brought: nothing });
+  assert.deepEqual(read(), { name: 'Kitchen', secret: 'ours', brought: nothing }, 'the same link again');
+  Object.assign(place, { search: '?name=Nobody', hash: '#secret=theirs' });
+  for (const time of ['first', 'second']) {
+    assert.deepEqual(read(), { name: 'Kitchen', secret: 'ours', brought: { name: 'Nobody', secret: 'theirs' } }, time);
+  }
+  Object.assign(place, { search: '?name=', hash: '' });
+  assert.deepEqual(read(), { name: 'Kitchen', secret: 'ours', brought: nothing }, 'a link that brings nothing');
+  assert.deepEqual([kept.get('doorway.name'), kept.get('doorway.secret')], ['Kitchen', 'ours']);
+  assert.equal(addresses.length, 4, 'no secret stays in the address bar');
 });
 
 test('every page has an id that the companion takes', () => {

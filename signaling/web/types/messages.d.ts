@@ -8,10 +8,15 @@ export type DoorId = string;
 // ---- state.rs
 
 export interface Button { id: ButtonId; label: string }
-export interface Door { id: DoorId; label: string }
+export interface Door { id: DoorId; label: string; open_without_ring?: boolean }
 export type Activity = 'idle' | 'watched' | 'ringing' | 'in_call';
 export type Health = { state: 'working' } | { state: 'absent' } | { state: 'missing'; reason: string };
 export interface MediaHealth { camera: Health; microphone: Health; speaker: Health }
+export type StationFault =
+  | { fault: 'button_stuck'; button: ButtonId }
+  | { fault: 'buttons_lost'; reason: string }
+  | { fault: 'relay_stuck'; door: DoorId }
+  | { fault: 'too_many_clients' };
 export interface Station {
   id: EndpointId;
   name: string;
@@ -19,6 +24,7 @@ export interface Station {
   doors: Door[];
   activity: Activity;
   media: MediaHealth;
+  faults?: StationFault[];
 }
 
 // ---- signaling.rs: page to companion
@@ -48,7 +54,8 @@ export type ClientSignal =
 // ---- signaling.rs: companion to page
 
 export type Refusal =
-  | 'version' | 'secret' | 'unclaimed' | 'id_taken' | 'replaced' | 'full' | 'malformed' | 'too_fast' | 'too_slow';
+  | 'version' | 'secret' | 'unclaimed' | 'id_taken' | 'replaced' | 'full' | 'foreign_station' | 'malformed'
+  | 'too_fast' | 'too_slow';
 
 export type ToClient =
   | { type: 'welcome'; version: number; stations: Station[] }
@@ -73,11 +80,12 @@ export type StationSignal =
   | { type: 'offer'; call: CallId; offer: string }
   | { type: 'candidate'; call: CallId; candidate: string }
   | { type: 'accepted'; call: CallId }
+  | { type: 'channel_missing'; call: CallId }
   | { type: 'ended'; call: CallId | null; reason: EndReason };
 
 export type EndReason =
   | 'hung_up' | 'answered_elsewhere' | 'declined' | 'ring_timeout' | 'max_duration' | 'connection_lost'
-  | 'busy' | 'station_closing' | 'malformed';
+  | 'handshake_failed' | 'busy' | 'station_closing' | 'malformed';
 
 // ---- control.rs: page to station
 
@@ -90,7 +98,7 @@ export type Request =
 
 // ---- control.rs: station to page
 
-export type UnlockRefusal = 'not_in_call' | 'no_such_door' | 'already_open' | 'too_often';
+export type UnlockRefusal = 'not_in_call' | 'no_such_door' | 'already_open' | 'too_often' | 'not_rung';
 export type UnlockOutcome =
   | { result: 'opened'; pulse_ms: number }
   | { result: 'refused'; reason: UnlockRefusal }
@@ -113,7 +121,7 @@ export interface SimState {
   station: string;
   buttons: { id: ButtonId; label: string; pressed: boolean }[];
   relays: { id: string; label: string; energised: boolean; moves: { at_ms: number; energised: boolean }[] }[];
-  indicator: 'off' | 'ready' | 'ringing' | 'connecting' | 'talking' | 'fault';
+  indicator: 'off' | 'ready' | 'watched' | 'ringing' | 'connecting' | 'talking' | 'fault';
   chime: 'silent' | 'ringing' | 'accepted' | 'ended' | 'refused';
   microphone_dbfs: number | null;
   speaker_dbfs: number | null;

@@ -28,6 +28,7 @@ export type Phase =
   | { state: 'failed'; failure: Failure; message: string };
 
 export type Failure =
+  | { code: 'clock', today: string }
   | { code: 'wrong_key' | 'damaged' | 'not_accepted' | 'no_space' | 'too_large' | 'unreachable' | 'interrupted' | 'no_rauc' }
   | { code: 'wrong_device'; offered: string; running: string }
   | { code: 'same_version'; running: string }

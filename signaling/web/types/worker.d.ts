@@ -7,11 +7,16 @@ export interface WorkerScope {
   clients: {
     matchAll(options: { type: 'window'; includeUncontrolled: boolean }): Promise<WindowClient[]>;
     openWindow(url: string): Promise<unknown>;
+    claim(): Promise<void>;
   };
+  skipWaiting(): Promise<void>;
+  addEventListener(type: 'install' | 'activate' | 'message', run: (event: Lasting) => void): void;
+  addEventListener(type: 'fetch', run: (event: Fetched) => void): void;
   addEventListener(type: 'notificationclick', run: (event: NotificationClick) => void): void;
 }
 
-export interface NotificationClick {
-  notification: { data: unknown; close(): void };
-  waitUntil(done: Promise<unknown>): void;
-}
+export interface Lasting { waitUntil(done: Promise<unknown>): void }
+
+export interface Fetched { request: Request; respondWith(answer: Promise<Response>): void }
+
+export interface NotificationClick extends Lasting { notification: { data: unknown; close(): void } }

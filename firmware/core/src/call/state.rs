@@ -1,6 +1,7 @@
 //! What is known of one call: its phase, its peers, and when each of them is due.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::ids::{ButtonId, CallId, ClientId};
@@ -46,8 +47,14 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) link: Link,
+    /// What a person reads of this client.
+    pub(crate) name: Arc<str>,
     /// The button that rings this client; `None` for one who only watches.
     pub(crate) rung: Option<ButtonId>,
+    /// It said that it will talk: it does as soon as its media are up, if nobody else was faster.
+    pub(crate) accepted: bool,
+    /// The handshake of its latest connection failed.
+    pub(crate) unsecured: bool,
     pub(crate) receipt: bool,
     pub(crate) watch_until: Instant,
 }
@@ -55,7 +62,7 @@ pub(crate) struct Peer {
 /// A client's media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Link {
-    /// The offer is sent. A client that is rung has until it answers, then the time to connect.
+    /// The offer is sent. A client that is rung has until it accepts, then the time to connect.
     Invited { connect_by: Option<Instant> },
     /// Media flows.
     Connected,
@@ -63,6 +70,27 @@ pub(crate) enum Link {
     Lost { back_by: Option<Instant> },
     /// It rings without a picture, as all places are taken; the next that is free is its own.
     Waiting,
+}
+
+impl Peer {
+    /// It gets a new offer, and has until then to connect.
+    pub(crate) fn invite(&mut self, connect_by: Option<Instant>) {
+        self.link = Link::Invited { connect_by };
+        self.unsecured = false;
+    }
+
+    /// Why its part ends when it is not connected in time.
+    pub(crate) fn loss(&self) -> EndReason {
+        if self.unsecured { EndReason::HandshakeFailed } else { EndReason::ConnectionLost }
+    }
+
+    /// Until when this client may connect, having accepted.
+    pub(crate) fn answer_by(&self) -> Option<Instant> {
+        match self.link {
+            Link::Invited { connect_by: by } | Link::Lost { back_by: by } => by.filter(|_| self.accepted),
+            Link::Connected | Link::Waiting => None,
+        }
+    }
 }
 
 impl Link {
@@ -102,16 +130,22 @@ impl Call {
     /// How a client is rung that `button` rings; `None` when it does not ring now.
     pub(crate) fn ring(&self, button: Option<&ButtonId>, now: Instant) -> Option<Ring> {
         match (&self.phase, button) {
-            (Phase::Ringing { until }, Some(button)) => {
+            (Phase::Ringing { until }, Some(button)) if *until > now => {
                 Some(Ring { button: button.clone(), timeout: until.saturating_duration_since(now) })
             }
             (Phase::Watched | Phase::Active { .. } | Phase::Ringing { .. }, _) => None,
         }
     }
 
-    pub(crate) fn set_link(&mut self, client: &ClientId, link: Link) {
+    pub(crate) fn lose(&mut self, client: &ClientId, back_by: Option<Instant>) {
         if let Some(peer) = self.peers.get_mut(client) {
-            peer.link = link;
+            peer.link = Link::Lost { back_by };
+        }
+    }
+
+    pub(crate) fn invite(&mut self, client: &ClientId, connect_by: Option<Instant>) {
+        if let Some(peer) = self.peers.get_mut(client) {
+            peer.invite(connect_by);
         }
     }
 
@@ -150,9 +184,7 @@ impl Call {
     /// When this client's part ends by itself, and why.
     pub(crate) fn peer_due(&self, peer: &Peer) -> Option<(Instant, EndReason)> {
         let connect = match peer.link {
-            Link::Invited { connect_by: by } | Link::Lost { back_by: by } => {
-                by.map(|by| (by, EndReason::ConnectionLost))
-            }
+            Link::Invited { connect_by: by } | Link::Lost { back_by: by } => by.map(|by| (by, peer.loss())),
             Link::Connected | Link::Waiting => None,
         };
         let watch = match self.phase {
@@ -168,6 +200,9 @@ impl Call {
             Phase::Watched => None,
             Phase::Ringing { until } => {
                 let nobody = self.nobody_since.map(|since| since + nobody_timeout);
+                // Who accepted in time is not cut off while it connects.
+                let answered = self.peers.values().filter_map(Peer::answer_by).max();
+                let until = answered.map_or(until, |by| by.max(until));
                 Some((nobody.map_or(until, |due| due.min(until)), EndReason::RingTimeout))
             }
             Phase::Active { until, .. } => Some((until, EndReason::MaxDuration)),

@@ -1,6 +1,6 @@
 //! Who is rung, who sees, who talks, and when it is over.
 
-use doorway_core::indicator::Chime;
+use doorway_core::indicator::{Chime, Indicator};
 use doorway_core::{
     Action, Activity, CallSettings, EndReason, Input, Record, Ring, Settings, UnlockOutcome, UnlockRefusal,
 };
@@ -117,6 +117,7 @@ fn who_is_rung_gets_another_picture_and_rings_on() {
     let actions = lab.reconnect("a");
     assert_eq!((closed(&actions), offered(&actions)), (vec!["a"], vec!["a"]));
     assert_eq!(ended(&lab.pass(secs(30))), []);
+    lab.connected("a");
     assert_eq!(accepted(&lab.accept("a")), ["a"]);
 }
 
@@ -142,23 +143,109 @@ fn nobody_hears_the_house_before_somebody_accepts() {
 fn an_accept_before_the_media_are_up_talks_as_soon_as_they_are() {
     let mut lab = Lab::with(&["a"]);
     lab.press("call");
-    let actions = lab.accept("a");
-    assert_eq!(accepted(&actions), ["a"]);
-    assert_eq!(audio(&actions), []);
+    assert_eq!(lab.accept("a"), []);
     lab.pass(secs(9));
-    assert_eq!(audio(&lab.connected("a")), [("a", true)]);
+    let actions = lab.connected("a");
+    assert_eq!(accepted(&actions), ["a"]);
+    assert_eq!(audio(&actions), [("a", true)]);
     lab.pass(secs(60));
     assert_eq!(lab.activity(), Activity::InCall);
 }
 
 #[test]
-fn an_accept_whose_media_never_come_up_ends_after_the_time_to_connect() {
-    let mut lab = Lab::with(&["a"]);
+fn an_accept_takes_the_call_from_nobody_before_its_media_are_up() {
+    let mut lab = Lab::with(&["a", "b"]);
+    lab.press("call");
+    lab.connected("b");
+    let mut actions = lab.accept("a");
+    actions.extend(lab.pass(secs(3)));
+    assert_eq!((ended(&actions), accepted(&actions)), (vec![], vec![]), "b rings on, and the visitor hears it ring");
+    assert_eq!(lab.activity(), Activity::Ringing);
+    let actions = lab.accept("b");
+    assert_eq!(accepted(&actions), ["b"]);
+    assert_eq!(ended(&actions), [("a", EndReason::AnsweredElsewhere)]);
+}
+
+#[test]
+fn an_accept_whose_media_never_come_up_had_its_turn() {
+    let mut lab = Lab::with(&["a", "b"]);
     lab.press("call");
     lab.accept("a");
-    assert_eq!(ended(&lab.pass(secs(10) - ms(1))), []);
+    lab.pass(secs(5));
+    lab.accept("a");
+    assert_eq!(ended(&lab.pass(secs(5) - ms(1))), []);
     assert_eq!(ended(&lab.pass(ms(1))), [("a", EndReason::ConnectionLost)]);
-    assert_eq!(lab.activity(), Activity::Idle);
+    assert_eq!(lab.activity(), Activity::Ringing, "b still rings");
+    assert_eq!(lab.here("a"), [], "it is not rung again in this call");
+    lab.pass(secs(60));
+    assert_eq!(rung(&lab.press("call")), ["a", "b"], "but in the next");
+}
+
+#[test]
+fn who_accepts_at_the_last_moment_may_still_connect() {
+    let mut lab = Lab::with(&["a", "b"]);
+    lab.press("call");
+    lab.pass(secs(44));
+    lab.accept("a");
+    assert_eq!(ended(&lab.pass(secs(5))), []);
+    assert_eq!(lab.here("c"), [], "nobody else is rung after the time");
+    assert_eq!(accepted(&lab.connected("a")), ["a"]);
+}
+
+#[test]
+fn a_client_that_accepts_without_media_again_and_again_keeps_no_press_from_the_household() {
+    let mut lab = Lab::with(&["bad", "good"]);
+    for _ in 0..14 {
+        lab.watch("bad");
+        lab.accept("bad");
+        let actions = lab.press("call");
+        assert!(rung(&actions).contains(&"good"), "{actions:?}");
+        lab.accept("bad");
+        lab.pass(secs(2));
+        assert_eq!(lab.activity(), Activity::Ringing);
+        lab.decline("good");
+        lab.hang_up("bad");
+        assert_eq!(lab.activity(), Activity::Idle);
+    }
+}
+
+#[test]
+fn a_press_while_somebody_talks_without_having_been_rung_rings_the_household() {
+    let mut lab = Lab::with(&["a", "b"]);
+    lab.watch("a");
+    lab.connected("a");
+    lab.accept("a");
+    assert_eq!(lab.activity(), Activity::InCall);
+    let actions = lab.press("call");
+    assert_eq!(audio(&actions), [("a", false)]);
+    assert_eq!(ended(&actions), [("a", EndReason::HungUp)]);
+    assert_eq!(rung(&actions), ["a", "b"]);
+    assert_ne!(lab.call(), FIRST_CALL, "it is a call of its own");
+}
+
+#[test]
+fn a_press_while_the_talker_is_cut_off_rings_the_household() {
+    let mut lab = Lab::with(&["a", "b"]);
+    lab.press("call");
+    lab.connected("a");
+    lab.accept("a");
+    lab.lost("a");
+    let actions = lab.press("call");
+    assert_eq!(ended(&actions), [("a", EndReason::ConnectionLost)]);
+    assert_eq!(rung(&actions), ["a", "b"]);
+}
+
+#[test]
+fn a_client_above_the_companion_s_cap_is_a_fault_until_a_place_is_free() {
+    let few = Settings { call: CallSettings { max_clients: 2, ..CallSettings::default() }, ..settings() };
+    let mut lab = Lab::made_from(few, &["a", "b"]);
+    let fault = |present| Action::Fault { fault: doorway_core::Fault::TooManyClients, present };
+    assert_eq!(lab.here("c"), [fault(true), Action::Indicator(Indicator::Fault)]);
+    assert_eq!(lab.here("c"), []);
+    assert_eq!(lab.here("a"), [], "who is known is no further one");
+    assert_eq!(lab.gone("a"), [fault(false), Action::Indicator(Indicator::Ready)]);
+    lab.here("c");
+    assert_eq!(rung(&lab.press("call")), ["b", "c"]);
 }
 
 #[test]
@@ -170,6 +257,7 @@ fn a_client_that_declines_is_out_and_the_others_ring_on() {
     assert_eq!(closed(&actions), ["a"]);
     assert_eq!(lab.activity(), Activity::Ringing);
     assert_eq!(lab.here("a"), [], "it is not rung again in this call");
+    lab.connected("b");
     assert_eq!(accepted(&lab.accept("b")), ["b"]);
 }
 
@@ -307,6 +395,53 @@ fn a_watcher_whose_media_never_come_up_is_told() {
 }
 
 #[test]
+fn a_press_after_it_rang_out_rings_everybody_though_somebody_is_about_to_answer() {
+    let mut lab = Lab::with(&["a", "b"]);
+    lab.press("call");
+    lab.pass(secs(42));
+    lab.accept("a");
+    lab.pass(secs(4));
+    assert_eq!(lab.activity(), Activity::Ringing);
+    let before = lab.call();
+    let actions = lab.press("call");
+    assert_eq!(ended(&actions), [("a", EndReason::RingTimeout), ("b", EndReason::RingTimeout)]);
+    assert_eq!(rung(&actions), ["a", "b"], "b's ring was over, and a may accept once more");
+    assert!(actions.iter().any(|action| matches!(action, Action::PressAccepted { rings: true, .. })));
+    assert_ne!(lab.call(), before, "a page does not ring twice in a call");
+    lab.connected("b");
+    lab.accept("b");
+    assert_eq!(lab.activity(), Activity::InCall);
+}
+
+#[test]
+fn a_watcher_whose_handshake_fails_is_told_at_once() {
+    let mut lab = Lab::with(&["a"]);
+    lab.watch("a");
+    assert_eq!(ended(&lab.handshake_failed("a")), [("a", EndReason::HandshakeFailed)]);
+    assert_eq!(lab.activity(), Activity::Idle);
+}
+
+#[test]
+fn who_is_rung_and_has_no_handshake_rings_on_and_is_told_when_it_answers() {
+    let mut lab = Lab::with(&["a", "b"]);
+    lab.press("call");
+    let actions = lab.handshake_failed("a");
+    assert_eq!((ended(&actions), closed(&actions)), (vec![], vec!["a"]), "somebody at the door is worth knowing");
+    assert_eq!(rung(&lab.accept("a")), ["a"], "it is tried once more");
+    assert_eq!(ended(&lab.handshake_failed("a")), [("a", EndReason::HandshakeFailed)]);
+    assert_eq!(lab.activity(), Activity::Ringing, "the others ring on");
+    assert_eq!(rung(&lab.pass(secs(1))), Vec::<&str>::new(), "it had its turn");
+}
+
+#[test]
+fn a_talker_whose_new_connection_has_no_handshake_is_told_so() {
+    let mut lab = Lab::talking("a");
+    lab.reconnect("a");
+    assert_eq!(ended(&lab.handshake_failed("a")), [("a", EndReason::HandshakeFailed)]);
+    assert_eq!(lab.activity(), Activity::Idle);
+}
+
+#[test]
 fn a_press_while_watched_rings_the_watcher_without_a_new_offer() {
     let mut lab = Lab::with(&["a", "b"]);
     lab.watch("a");
@@ -413,9 +548,9 @@ fn a_ringing_client_that_loses_its_picture_rings_on_and_may_answer() {
     assert_eq!(closed(&actions), ["a"]);
     assert_eq!(ended(&actions), []);
     let actions = lab.accept("a");
-    assert_eq!(accepted(&actions), ["a"]);
-    assert_eq!(offered(&actions), ["a"], "it needs a new offer to talk");
-    assert_eq!(audio(&lab.connected("a")), [("a", true)]);
+    assert_eq!(rung(&actions), ["a"], "it needs a new offer to talk");
+    let actions = lab.connected("a");
+    assert_eq!((accepted(&actions), audio(&actions)), (vec!["a"], vec![("a", true)]));
 }
 
 #[test]
@@ -498,10 +633,22 @@ fn who_is_rung_without_a_picture_can_answer_and_gets_the_place_of_the_others() {
     lab.press("call");
     lab.connected("a");
     let actions = lab.accept("c");
+    assert_eq!((offered(&actions), ended(&actions)), (vec!["c"], vec![]));
+    let actions = lab.connected("c");
     assert_eq!(accepted(&actions), ["c"]);
     assert_eq!(ended(&actions), [("a", EndReason::AnsweredElsewhere), ("b", EndReason::AnsweredElsewhere)]);
-    assert_eq!(offered(&actions), ["c"]);
-    assert_eq!(audio(&lab.connected("c")), [("c", true)]);
+    assert_eq!(audio(&actions), [("c", true)]);
+}
+
+#[test]
+fn whoever_accepts_without_a_picture_finds_a_place_and_they_are_bounded() {
+    let mut lab = Lab::made_from(small(), &["a", "b", "c", "d", "e"]);
+    lab.press("call");
+    assert_eq!(offered(&lab.accept("c")), ["c"]);
+    assert_eq!(offered(&lab.accept("d")), ["d"]);
+    assert_eq!(lab.accept("e"), [], "as many places again, and no more");
+    assert_eq!(offered(&lab.decline("d")), ["e"]);
+    assert_eq!(accepted(&lab.connected("e")), ["e"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! When a door opens, and that it always shuts.
 
 use doorway_core::door::DoorSettings;
-use doorway_core::{Action, Activity, Fault, Input, Settings, UnlockOutcome, UnlockRefusal};
+use doorway_core::{Action, Activity, Fault, Input, OpenedIn, Record, Settings, UnlockOutcome, UnlockRefusal};
 
 use crate::lab::*;
 
@@ -54,6 +54,58 @@ fn a_talker_whose_media_are_not_up_yet_opens_no_door() {
     lab.press("call");
     lab.accept("a");
     assert_eq!(outcomes(&lab.unlock("a", "door")), [&NOT_IN_CALL]);
+}
+
+#[test]
+fn a_door_opens_only_in_a_call_that_was_rung() {
+    let mut lab = Lab::with(&["a"]);
+    lab.watch("a");
+    lab.connected("a");
+    lab.accept("a");
+    let actions = lab.unlock("a", "door");
+    assert_eq!(outcomes(&actions), [&UnlockOutcome::Refused(UnlockRefusal::NotRung)]);
+    assert_eq!(relay_moves(&actions), []);
+    lab.press("call");
+    lab.connected("a");
+    lab.accept("a");
+    assert_eq!(relay_moves(&lab.unlock("a", "door")), [("door", true)]);
+}
+
+#[test]
+fn a_door_that_may_opens_without_a_ring() {
+    let free = DoorSettings { open_without_ring: true, ..DoorSettings::new("gate".into()) };
+    let doors = vec![DoorSettings::new("door".into()), free];
+    let mut lab = Lab::made_from(Settings { doors, ..settings() }, &["a"]);
+    lab.watch("a");
+    lab.connected("a");
+    assert_eq!(outcomes(&lab.unlock("a", "gate")), [&NOT_IN_CALL], "watching alone is not enough");
+    lab.accept("a");
+    assert_eq!(outcomes(&lab.unlock("a", "door")), [&UnlockOutcome::Refused(UnlockRefusal::NotRung)]);
+    assert_eq!(relay_moves(&lab.unlock("a", "gate")), [("gate", true)]);
+    assert_eq!(opened(&lab.acted("gate", true)), [("a", OpenedIn::CallWithoutRing)]);
+}
+
+#[test]
+fn each_opening_is_recorded_with_who_and_in_which_call_once_the_relay_has_acted() {
+    let mut lab = Lab::talking("a");
+    assert_eq!(opened(&lab.unlock("a", "door")), []);
+    let record = Record::DoorOpened {
+        door: "door".into(),
+        call: FIRST_CALL,
+        client: client("a"),
+        name: "a".into(),
+        opened_in: OpenedIn::RungCall,
+    };
+    assert!(lab.acted("door", true).contains(&Action::Record(record)));
+    assert_eq!(opened(&lab.pass(secs(3))), []);
+}
+
+fn opened(actions: &[Action]) -> Vec<(&str, OpenedIn)> {
+    let one = |action| match action {
+        &Action::Record(Record::DoorOpened { ref client, opened_in, .. }) => Some((client.as_str(), opened_in)),
+        _ => None,
+    };
+    actions.iter().filter_map(one).collect()
 }
 
 #[test]

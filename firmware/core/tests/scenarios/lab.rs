@@ -129,6 +129,10 @@ impl Lab {
         self.input(Input::PeerLost { client: client.into(), call: self.call() })
     }
 
+    pub(crate) fn handshake_failed(&mut self, client: &str) -> Vec<Action> {
+        self.input(Input::HandshakeFailed { client: client.into(), call: self.call() })
+    }
+
     pub(crate) fn unlock(&mut self, client: &str, door: &str) -> Vec<Action> {
         self.request += 1;
         let (call, request) = (self.call(), self.request);

@@ -36,10 +36,22 @@ fn light_and_activity_follow_the_call_and_are_told_once() {
     actions.extend(lab.accept("a"));
     actions.extend(lab.connected("a"));
     actions.extend(lab.press("call"));
+    actions.extend(lab.reconnect("a"));
+    actions.extend(lab.connected("a"));
     actions.extend(lab.hang_up("a"));
     use Indicator::{Connecting, Ready, Ringing, Talking};
-    assert_eq!(lights(&actions), [Ringing, Connecting, Talking, Ready]);
+    assert_eq!(lights(&actions), [Ringing, Talking, Connecting, Talking, Ready]);
     assert_eq!(activities(&actions), [Activity::Ringing, Activity::InCall, Activity::Idle]);
+}
+
+#[test]
+fn the_light_tells_as_long_as_somebody_watches() {
+    let mut lab = Lab::with(&["a"]);
+    let mut actions = lab.watch("a");
+    assert_eq!(lights(&actions), [], "nothing is seen yet");
+    actions.extend(lab.connected("a"));
+    actions.extend(lab.hang_up("a"));
+    assert_eq!(lights(&actions), [Indicator::Watched, Indicator::Ready]);
 }
 
 #[test]
@@ -55,7 +67,7 @@ fn the_ring_goes_out_before_anything_else_is_done() {
 fn the_press_is_told_with_the_time_of_its_edge() {
     let mut lab = Lab::with(&[]);
     let at = lab.now;
-    assert!(lab.press("call").contains(&Action::PressAccepted { button: "call".into(), at }));
+    assert!(lab.press("call").contains(&Action::PressAccepted { button: "call".into(), at, rings: true }));
 }
 
 #[test]

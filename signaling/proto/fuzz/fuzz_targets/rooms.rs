@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use doorway_proto::rooms::{ConnectionId, Limits, Output, Rooms, read_hello};
+use doorway_proto::rooms::{ConnectionId, Limits, Output, Rooms, Source, read_hello};
 use doorway_proto::signaling::MAX_FRAME_BYTES;
 use libfuzzer_sys::fuzz_target;
 
@@ -23,7 +23,7 @@ fuzz_target!(|frames: &str| {
     let mut open = BTreeSet::new();
     for (number, opening) in (0..).zip(OPENINGS) {
         let connection = ConnectionId(number);
-        rooms.handle_connected(connection, now);
+        rooms.handle_connected(connection, Source(number), now);
         open.insert(connection);
         if let Ok(hello) = read_hello(opening) {
             rooms.handle_hello(connection, hello, now);
@@ -38,7 +38,7 @@ fuzz_target!(|frames: &str| {
         while let Some((to, output)) = rooms.poll_output() {
             assert!(open.contains(&to));
             match output {
-                Output::Send(message) => assert!(message.text().len() <= MAX_FRAME_BYTES),
+                Output::Send { message, .. } => assert!(message.text().len() <= MAX_FRAME_BYTES),
                 Output::Close(_) => drop(open.remove(&to)),
                 Output::Check => {}
             }

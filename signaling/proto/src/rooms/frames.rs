@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::limits::Rate;
 use crate::SIGNALING_VERSION;
 use crate::ids::EndpointId;
-use crate::signaling::{Hello, MAX_FRAME_BYTES, Refusal, ToClient};
+use crate::signaling::{Hello, MAX_FRAME_BYTES, MAX_RING_MS, Refusal, ToClient};
 
 /// Why an endpoint was refused, for the program and for a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -94,9 +94,29 @@ impl Refused {
         Self::new(Refusal::Full, why)
     }
 
-    pub(super) fn too_fast(rate: Rate) -> Self {
+    pub(super) fn foreign_station() -> Self {
+        Self::new(
+            Refusal::ForeignStation,
+            "this companion serves the station that it runs in: give another station a companion of its own, or run \
+             doorway-signaling for both",
+        )
+    }
+
+    pub(super) fn too_fast(what: &str, rate: Rate) -> Self {
         let Rate { burst, per_second } = rate;
-        Self::new(Refusal::TooFast, format!("more than {burst} frames at once and {per_second} a second"))
+        Self::new(Refusal::TooFast, format!("more than {burst} {what} at once and {per_second} a second"))
+    }
+
+    pub(super) fn flood() -> Self {
+        Self::new(Refusal::TooFast, "this endpoint sent another one more than that can read")
+    }
+
+    pub(super) fn too_slow() -> Self {
+        Self::new(Refusal::TooSlow, "too much waits to be read by this endpoint")
+    }
+
+    pub(super) fn ring_too_long(found_ms: u64) -> Self {
+        Self::malformed(format!("`timeout_ms` is {found_ms}, but a ring lasts {MAX_RING_MS} at most"))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::MAX_CLIENTS_PER_ROOM;
+
 /// The longest name of a client or label, in characters.
 pub const MAX_NAME_CHARS: usize = 64;
 
@@ -18,7 +20,7 @@ pub struct Limits {
     pub rooms: usize,
     /// Endpoints in all rooms together.
     pub endpoints: usize,
-    /// Clients in one room.
+    /// Clients in one room, [`MAX_CLIENTS_PER_ROOM`] at most where a station is to ring them all.
     pub clients_per_room: usize,
     /// Stations in one room.
     pub stations_per_room: usize,
@@ -26,22 +28,35 @@ pub struct Limits {
     pub client_rate: Rate,
     /// Frames of a station, which rings every client of its room at once.
     pub station_rate: Rate,
+    /// Bytes of a client's frames. A call costs an answer of some KiB.
+    pub client_bytes: Rate,
+    /// Bytes of a station's frames: an offer of some KiB for every client of its room.
+    pub station_bytes: Rate,
+    /// Whether stations come in over the network. A companion inside a station has its own and needs no other: whoever
+    /// knows a client's secret would ring the household as one.
+    pub foreign_stations: bool,
 }
+
+/// What waits for an endpoint that has read nothing for so long is its own fault; before, that of who sent so much.
+pub(super) const SLOW_AFTER: Duration = Duration::from_secs(3);
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             rooms: 1024,
             endpoints: 16 * 1024,
-            clients_per_room: 1024,
+            clients_per_room: MAX_CLIENTS_PER_ROOM,
             stations_per_room: 64,
             client_rate: Rate { burst: 120, per_second: 20 },
             station_rate: Rate { burst: 8192, per_second: 2048 },
+            client_bytes: Rate { burst: 256 * 1024, per_second: 32 * 1024 },
+            station_bytes: Rate { burst: 16 * 1024 * 1024, per_second: 2 * 1024 * 1024 },
+            foreign_stations: true,
         }
     }
 }
 
-/// How fast frames may come.
+/// How fast frames, or their bytes, may come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// So many at once after a pause.

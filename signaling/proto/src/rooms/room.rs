@@ -1,15 +1,15 @@
 //! One room: who sits in it and what a newcomer is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::frames::Refused;
 use super::limits::{MAX_NAME_CHARS, MAX_STATION_BYTES};
 use super::outgoing::Outgoing;
-use super::{ConnectionId, Kind};
+use super::{ConnectionId, Kind, Source};
 use crate::SIGNALING_VERSION;
 use crate::ids::EndpointId;
 use crate::signaling::{Client, MAX_FRAME_BYTES, ToClient, ToStation};
-use crate::state::{Activity, MediaHealth, Station};
+use crate::state::{Activity, MediaHealth, Station, StationFault};
 
 /// Who sits in a room, by id. An id is used once per room, whatever its holder is.
 #[derive(Debug, Default)]
@@ -23,6 +23,7 @@ pub(super) type Seats = BTreeMap<EndpointId, Seat>;
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) connection: ConnectionId,
+    pub(super) source: Source,
     pub(super) resume: Option<String>,
     pub(super) occupant: Occupant,
 }
@@ -41,9 +42,9 @@ impl Occupant {
         Ok(Self::Client(client))
     }
 
-    pub(super) fn station(station: Station) -> Result<Self, Refused> {
+    pub(super) fn station(mut station: Station) -> Result<Self, Refused> {
         check_name("the station's name", &station.name)?;
-        let announcement = announce(&station)?;
+        let announcement = announce(&mut station)?;
         Ok(Self::Station(Box::new(station), announcement))
     }
 
@@ -95,22 +96,36 @@ impl Room {
         self.stations.remove(id);
     }
 
+    /// Who makes room in a room that is full: the latest client of the source that has the most, if a newcomer's has at
+    /// least two fewer. With one fewer the two would take each other's place for ever.
+    pub(super) fn client_to_displace(&self, newcomer: Source) -> Option<ConnectionId> {
+        let mut of_source: HashMap<Source, (usize, ConnectionId)> = HashMap::new();
+        for seat in self.clients.values() {
+            let (count, latest) = of_source.entry(seat.source).or_insert((0, seat.connection));
+            *count += 1;
+            *latest = (*latest).max(seat.connection);
+        }
+        let ours = of_source.get(&newcomer).map_or(0, |(count, _)| *count);
+        let (most, latest) = of_source.into_values().max()?;
+        (most >= ours + 2).then_some(latest)
+    }
+
     /// The new announcement of a station, or `None` when nothing changed.
     pub(super) fn set_status(
         &mut self,
         id: &EndpointId,
         activity: Activity,
         media: MediaHealth,
+        faults: Vec<StationFault>,
     ) -> Result<Option<Outgoing>, Refused> {
         let Some(Occupant::Station(station, announcement)) = self.stations.get_mut(id).map(|seat| &mut seat.occupant)
         else {
             return Ok(None);
         };
-        if station.activity == activity && station.media == media {
+        if station.activity == activity && station.media == media && station.faults == faults {
             return Ok(None);
         }
-        station.activity = activity;
-        station.media = media;
+        (station.activity, station.media, station.faults) = (activity, media, faults);
         *announcement = announce(station)?;
         Ok(Some(announcement.clone()))
     }
@@ -167,16 +182,22 @@ fn longest_text(client: &Client) -> usize {
     client.id.as_str().len() + name.sum::<usize>() + 24
 }
 
-fn announce(station: &Station) -> Result<Outgoing, Refused> {
-    let announcement = Outgoing::to_client(ToClient::Station { station: station.clone() });
-    let length = announcement.text().len();
-    if length > MAX_STATION_BYTES {
-        return Err(Refused::malformed(format!(
-            "what the station tells about itself has {length} bytes, but at most {MAX_STATION_BYTES} are taken: shorten \
-             its labels and reasons"
-        )));
+/// Of more faults than fit, the first ones are told: a large panel with many buttons stuck still rings with the others.
+fn announce(station: &mut Station) -> Result<Outgoing, Refused> {
+    loop {
+        let announcement = Outgoing::to_client(ToClient::Station { station: station.clone() });
+        let length = announcement.text().len();
+        if length <= MAX_STATION_BYTES {
+            return Ok(announcement);
+        }
+        if station.faults.is_empty() {
+            return Err(Refused::malformed(format!(
+                "what the station tells about itself has {length} bytes, but at most {MAX_STATION_BYTES} are taken: \
+                 shorten its labels and reasons"
+            )));
+        }
+        station.faults.truncate(station.faults.len() / 2);
     }
-    Ok(announcement)
 }
 
 fn check_name(what: &str, name: &str) -> Result<(), Refused> {

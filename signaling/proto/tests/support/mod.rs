@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use doorway_proto::ids::{ButtonId, DoorId, EndpointId, RoomId};
-use doorway_proto::rooms::{ConnectionId, Content, Limits, Output, Refused, Rooms, read_hello};
+use doorway_proto::rooms::{ConnectionId, Content, Limits, Output, Refused, Rooms, Source, read_hello};
 use doorway_proto::signaling::{Hello, MAX_FRAME_BYTES, Refusal, Role, ToClient, ToStation};
 use doorway_proto::state::{Activity, Button, Door, Health, MediaHealth, Station};
 
@@ -32,9 +32,14 @@ impl House {
     }
 
     pub(crate) fn connect(&mut self) -> ConnectionId {
+        self.connect_from(0)
+    }
+
+    /// A connection of the host with this number.
+    pub(crate) fn connect_from(&mut self, host: u64) -> ConnectionId {
         self.next += 1;
         let connection = ConnectionId(self.next);
-        self.rooms.handle_connected(connection, self.now);
+        self.rooms.handle_connected(connection, Source(host), self.now);
         self.inboxes.insert(connection, Vec::new());
         self.drain();
         connection
@@ -43,6 +48,14 @@ impl House {
     pub(crate) fn enter(&mut self, hello: Hello) -> ConnectionId {
         let connection = self.connect();
         self.rooms.handle_hello(connection, hello, self.now);
+        self.drain();
+        connection
+    }
+
+    /// A client of the host with this number.
+    pub(crate) fn client_of(&mut self, host: u64, name: &str) -> ConnectionId {
+        let connection = self.connect_from(host);
+        self.rooms.handle_hello(connection, client("home", name, name), self.now);
         self.drain();
         connection
     }
@@ -73,7 +86,7 @@ impl House {
     pub(crate) fn drain(&mut self) {
         while let Some((connection, output)) = self.rooms.poll_output() {
             match output {
-                Output::Send(message) => {
+                Output::Send { message, .. } => {
                     assert!(message.text().len() <= MAX_FRAME_BYTES, "a frame that nobody takes");
                     let inbox = self.inboxes.get_mut(&connection).expect("nothing is sent to who is gone");
                     inbox.push(message.content().clone());
@@ -135,14 +148,14 @@ pub(crate) fn hello(room: &str, id: &str, resume: &str, role: &serde_json::Value
 }
 
 pub(crate) fn station_hello(room: &str, id: &str, name: &str) -> Hello {
-    let Station { name, buttons, doors, activity, media, .. } = station(id, name);
+    let Station { name, buttons, doors, activity, media, faults, .. } = station(id, name);
     Hello::Hello {
         version: 1,
         room: RoomId::new(room).expect("a good id"),
         id: self::id(id),
         resume: "r".to_owned(),
         secret: None,
-        role: Role::Station { name, buttons, doors, activity, media },
+        role: Role::Station { name, buttons, doors, activity, media, faults },
     }
 }
 
@@ -156,9 +169,14 @@ pub(crate) fn station(id: &str, name: &str) -> Station {
         id: self::id(id),
         name: name.to_owned(),
         buttons: vec![Button { id: ButtonId::new("call").expect("a good id"), label: "Front door".to_owned() }],
-        doors: vec![Door { id: DoorId::new("door").expect("a good id"), label: "Front door".to_owned() }],
+        doors: vec![Door {
+            id: DoorId::new("door").expect("a good id"),
+            label: "Front door".to_owned(),
+            open_without_ring: false,
+        }],
         activity: Activity::Idle,
         media: media(),
+        faults: Vec::new(),
     }
 }
 

@@ -1,15 +1,16 @@
 //! A companion that serves HTTPS with a certificate made for the test, and a client that knows it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use doorway_signaling::{Settings, Tls, provider};
+use doorway_signaling::{OwnAuthority, Settings, ShowCertificate, Tls, provider};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
-use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -18,8 +19,8 @@ use super::House;
 #[derive(Debug)]
 struct Always(Arc<sign::CertifiedKey>);
 
-impl ResolvesServerCert for Always {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<sign::CertifiedKey>> {
+impl ShowCertificate for Always {
+    fn certificate(&self, _name: Option<&str>, _address: IpAddr) -> Option<Arc<sign::CertifiedKey>> {
         Some(self.0.clone())
     }
 }
@@ -34,6 +35,15 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: String,
+}
+
+/// An authority that is offered with this certificate, and whoever changes it.
+pub(crate) fn own_authority(certificate: &[u8]) -> (watch::Sender<OwnAuthority>, watch::Receiver<OwnAuthority>) {
+    watch::channel(OwnAuthority {
+        certificate: Arc::from(certificate),
+        vouches_for: vec!["doorway-7k3m.local".to_owned()],
+        until: 1_800_000_000,
+    })
 }
 
 /// A certificate for `localhost`, and the client that knows it.
@@ -61,8 +71,16 @@ pub(crate) fn house(change: impl FnOnce(&mut Settings)) -> (House, Client) {
 
 impl Client {
     pub(crate) async fn connect(&self, house: &House) -> TlsStream<TcpStream> {
-        let stream = TcpStream::connect(house.address).await.unwrap();
+        self.secure(TcpStream::connect(house.address).await.unwrap()).await
+    }
+
+    /// The handshake on a connection that is there.
+    pub(crate) async fn secure(&self, stream: TcpStream) -> TlsStream<TcpStream> {
         self.connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap()
+    }
+
+    pub(crate) async fn try_handshake(&self, stream: TcpStream, name: &str) -> std::io::Result<TlsStream<TcpStream>> {
+        self.connector.connect(ServerName::try_from(name.to_owned()).unwrap(), stream).await
     }
 
     pub(crate) async fn get(&self, house: &House, path: &str) -> Answer {

@@ -15,11 +15,11 @@ use doorway_proto::state::{Activity, Health, MediaHealth, Station};
 use doorway_signaling::{Companion, Handle, LocalStation, Settings};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
 pub(crate) struct House {
     pub(crate) address: SocketAddr,
@@ -39,9 +39,19 @@ impl House {
     }
 
     pub(crate) fn serving(change: impl FnOnce(&mut Settings), routes: Router) -> Self {
+        Self::run(change, |companion| companion.merge(routes))
+    }
+
+    /// With routes for the household alone.
+    pub(crate) fn private(change: impl FnOnce(&mut Settings), routes: Router) -> Self {
+        Self::run(change, |companion| companion.merge_private(routes))
+    }
+
+    fn run(change: impl FnOnce(&mut Settings), complete: impl FnOnce(Companion) -> Companion) -> Self {
         let mut settings = Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Settings::default() };
         change(&mut settings);
-        let companion = Companion::bind(settings).unwrap().merge(routes);
+        let mut companion = complete(Companion::new(settings).unwrap());
+        companion.listen().unwrap();
         let (address, handle) = (companion.address(), companion.handle());
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(companion.run(async { drop(stopped.await) }));
@@ -50,6 +60,27 @@ impl House {
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// A connection of another host: each address of loopback but the first stands for one.
+    pub(crate) async fn stream_from(&self, host: u8) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, host], 0))).unwrap();
+        socket.connect(self.address).await.unwrap()
+    }
+
+    /// A socket of another host that has said nothing yet.
+    pub(crate) async fn connect_from(&self, host: u8) -> Endpoint {
+        let stream = MaybeTlsStream::Plain(self.stream_from(host).await);
+        let (socket, _) = client_async(format!("ws://{}/ws", self.address), stream).await.unwrap();
+        Endpoint { socket }
+    }
+
+    /// Waits until so many sockets are open.
+    pub(crate) async fn until_sockets(&self, expected: usize) {
+        while self.handle.status().sockets != expected {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// A socket that has said nothing yet.
@@ -183,6 +214,7 @@ pub(crate) fn station(id: &str) -> Station {
         doors,
         activity: Activity::Idle,
         media: media(),
+        faults: Vec::new(),
     }
 }
 

@@ -5,6 +5,8 @@ import { text } from './strings.js';
 const FLASH_MS = 1_000;
 /** One notification at a time, whoever shows it. */
 const TAG = 'doorway-ring';
+/** A worker that is not there after this long is not waited for: a ring is short. */
+const WORKER_MS = 5_000;
 
 /** @typedef {{name: string, button: string}} Caller */
 /**
@@ -20,7 +22,7 @@ export class Attention {
   #timer = 0;
   /** @type {Promise<WakeLockSentinel|null>|null} */
   #lit = null;
-  /** @type {Promise<ServiceWorkerRegistration|null>|null} null until notifications are allowed */
+  /** @type {Promise<ServiceWorkerRegistration|null>|null} null until notifications are allowed, and after a try in vain */
   #worker = null;
   #failed = false;
   #changed;
@@ -86,7 +88,9 @@ export class Attention {
     if (this.#worker !== null) return;
     this.#worker = startWorker();
     void this.#worker.then((worker) => {
-      if (worker === null && !mayConstruct()) this.#fail();
+      if (worker === null) this.#worker = null;
+      if (worker !== null) this.#setFailed(false);
+      else if (!mayConstruct()) this.#setFailed(true);
     });
   }
 
@@ -96,7 +100,7 @@ export class Attention {
     this.#startWorker();
     void this.#show(caller).catch((error) => {
       console.info('Doorway: the notification was not shown', error);
-      this.#fail();
+      this.#setFailed(true);
     });
   }
 
@@ -131,8 +135,10 @@ export class Attention {
     this.#notification = null;
   }
 
-  #fail() {
-    this.#failed = true;
+  /** @param {boolean} failed */
+  #setFailed(failed) {
+    if (failed === this.#failed) return;
+    this.#failed = failed;
     this.#changed();
   }
 }
@@ -145,8 +151,7 @@ function permission() {
 /** @returns {Promise<ServiceWorkerRegistration|null>} null where there is none, as with a certificate that is not trusted */
 async function startWorker() {
   try {
-    await navigator.serviceWorker.register('sw.js');
-    const worker = await navigator.serviceWorker.ready;
+    const worker = await soon(navigator.serviceWorker.register('sw.js').then(() => navigator.serviceWorker.ready));
     // What a page that was killed while it rang has left.
     for (const old of await worker.getNotifications({ tag: TAG })) old.close();
     return worker;
@@ -154,6 +159,18 @@ async function startWorker() {
     console.info('Doorway: no service worker', error);
     return null;
   }
+}
+
+/**
+ * @template T
+ * @param {Promise<T>} promise - which may never settle
+ * @returns {Promise<T>}
+ */
+function soon(promise) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('not in time')), WORKER_MS);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /**

@@ -20,7 +20,8 @@
  * @property {string|null} id - null until the station has named the watch
  * @property {string} station
  * @property {Button|null} button - what the visitor pressed; null in a watch
- * @property {number} rings - how many times it rang, a repeated ring renews its deadline
+ * @property {number} rings - how many times it rang here, a repeated ring renews its deadline
+ * @property {boolean} rang - somebody rang, here or on other screens only: then any door may be opened
  * @property {number} timeoutMs - how long it rings
  * @property {Media} media
  * @property {boolean} lost - the connection broke off and is not back yet
@@ -40,7 +41,7 @@
  *   | {type: 'accepted'} | {type: 'ended', reason: Reason}
  *   | {type: 'media', media: Media} | {type: 'channel', open: boolean}
  *   | {type: 'reachable', reachable: boolean}
- *   | {type: 'station_idle'}
+ *   | {type: 'station_idle'} | {type: 'station_rings'}
  *   | {type: 'deadline', name: DeadlineName}
  * )} Event
  */
@@ -75,7 +76,7 @@ const RING_GRACE_MS = 3_000;
  * @returns {Step}
  */
 export function ring(id, station, button, offer, timeoutMs) {
-  const call = { ...blank(station), phase: /** @type {Phase} */ ('ringing'), id, button, rings: 1, timeoutMs };
+  const call = { ...blank(station), phase: /** @type {Phase} */ ('ringing'), id, button, rings: 1, rang: true, timeoutMs };
   return offer === null ? only(call) : answer(call, offer);
 }
 
@@ -108,6 +109,9 @@ export function step(call, event) {
     case 'station_idle':
       // A station that says it is idle after a break was restarted: what this page still shows is a ghost.
       return call.media === 'connected' ? only(call) : finish(call, 'connection_lost');
+    case 'station_rings':
+      // Before the station has named the watch, and once that is answered, it is another call that rings.
+      return call.phase === 'watching' || call.phase === 'answering' ? only({ ...call, rang: true }) : only(call);
     case 'deadline': return handleDeadline(call, event.name);
   }
 }
@@ -147,7 +151,7 @@ export function deadlines(call) {
  */
 function handleRung(call, event) {
   const { button, offer, timeoutMs } = event;
-  const rung = { ...call, button, timeoutMs, rings: call.rings + 1 };
+  const rung = { ...call, button, timeoutMs, rings: call.rings + 1, rang: true };
   switch (call.phase) {
     case 'requested':
     case 'watching':
@@ -288,7 +292,7 @@ function handleDeadline(call, name) {
  */
 function blank(station) {
   return {
-    phase: 'requested', id: null, station, button: null, rings: 0, timeoutMs: 0, media: 'none', lost: false,
+    phase: 'requested', id: null, station, button: null, rings: 0, rang: false, timeoutMs: 0, media: 'none', lost: false,
     renewing: false, channel: false, reachable: true, asked: false, talked: false, reason: null,
   };
 }

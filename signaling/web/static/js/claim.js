@@ -1,9 +1,11 @@
 // Setting up a station that nobody has set up: what is sent, and what makes a good secret. `signaling/server/src/claim.rs`
 // is the judge; what is checked here only says so sooner.
 
-/** @typedef {'open'|'late'|'done'|'unreachable'} ClaimState */
+import { patiently } from './patience.js';
+
+/** @typedef {'open'|'late'|'press'|'done'|'unreachable'} ClaimState */
 /**
- * @typedef {'name'|'secret_short'|'secret_long'|'secret_simple'|'too_often'|'late'|'done'|'not_kept'|'malformed'|'unreachable'} Problem
+ * @typedef {'name'|'secret_short'|'secret_long'|'secret_simple'|'too_often'|'late'|'press'|'done'|'not_kept'|'malformed'|'unreachable'} Problem
  */
 
 const SECRET_CHARACTERS = 12;
@@ -17,16 +19,18 @@ const GROUPS = 4;
 const OF_GROUP = 4;
 
 /** @type {ReadonlySet<string>} */
-const PROBLEMS = new Set(['name', 'secret_short', 'secret_long', 'secret_simple', 'too_often', 'late', 'done', 'not_kept', 'malformed']);
+const PROBLEMS = new Set(['name', 'secret_short', 'secret_long', 'secret_simple', 'too_often', 'late', 'press', 'done', 'not_kept', 'malformed']);
 
 /** Whether the station can be set up now. @returns {Promise<ClaimState>} */
 export async function claimState() {
   try {
-    const answer = await fetch('claim', { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS) });
-    // Once it is set up and was started anew, it knows nothing of this.
-    if (answer.status === 404) return 'done';
-    const { state } = await answer.json();
-    return state === 'open' || state === 'late' || state === 'done' ? state : 'unreachable';
+    return await patiently(PATIENCE_MS, async (signal) => {
+      const answer = await fetch('claim', { cache: 'no-store', signal });
+      // Once it is set up and was started anew, it knows nothing of this.
+      if (answer.status === 404) return 'done';
+      const { state } = await answer.json();
+      return state === 'open' || state === 'late' || state === 'press' || state === 'done' ? state : 'unreachable';
+    });
   } catch {
     return 'unreachable';
   }
@@ -41,13 +45,14 @@ export async function claimState() {
  */
 export async function claim(name, secret) {
   try {
-    const answer = await fetch('claim', {
-      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name, secret }),
-      signal: AbortSignal.timeout(PATIENCE_MS),
+    return await patiently(PATIENCE_MS, async (signal) => {
+      const answer = await fetch('claim', {
+        method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name, secret }), signal,
+      });
+      if (answer.ok) return null;
+      const { problem } = await answer.json();
+      return PROBLEMS.has(problem) ? problem : 'malformed';
     });
-    if (answer.ok) return null;
-    const { problem } = await answer.json();
-    return PROBLEMS.has(problem) ? problem : 'malformed';
   } catch {
     return 'unreachable';
   }

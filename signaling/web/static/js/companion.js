@@ -22,6 +22,8 @@ const CHECK_MS = 2_000;
 const OPEN_MS = 8_000;
 /** The rung of the ladder that a companion which refuses for lack of room is tried from. */
 const PATIENT = 4;
+/** So many tries in vain are no hiccup. */
+const LONG = 5;
 const RELOADED_KEY = 'doorway.reloaded';
 
 export class Companion {
@@ -62,6 +64,11 @@ export class Companion {
   /** This page's id among the endpoints. */
   get id() {
     return this.#identity.id;
+  }
+
+  /** Whether it was tried for long enough that a person may want to do something. */
+  get isAwayForLong() {
+    return this.#attempt >= LONG;
   }
 
   connect() {
@@ -190,6 +197,7 @@ export class Companion {
         Object.assign(this.#identity, freshIds());
         return;
       case 'full':
+      case 'foreign_station':
       case 'too_fast':
       case 'too_slow':
       case 'malformed':
@@ -229,6 +237,7 @@ export class Companion {
     this.#drop();
     const wait = delayMs(this.#attempt, Math.random());
     this.#attempt += 1;
+    if (this.#attempt === LONG) this.#listener.link();
     this.#setLink('offline');
     this.#retryTimer = setTimeout(() => this.connect(), wait);
   }

@@ -55,6 +55,7 @@ export function outcomeOf(call) {
     case 'ring_timeout':
     case 'max_duration':
     case 'connection_lost':
+    case 'handshake_failed':
     case 'station_closing':
     case 'malformed':
     case 'station_gone':
@@ -86,7 +87,7 @@ export function parseEntries(text) {
 function isEntry(value) {
   return typeof value === 'object' && value !== null
     && typeof value.call === 'string' && typeof value.name === 'string' && typeof value.label === 'string'
-    && Number.isFinite(value.at) && Number.isFinite(value.seconds) && Object.hasOwn(WEIGHT, value.outcome);
+    && Number.isFinite(value.at) && Number.isFinite(value.seconds) && Object.keys(WEIGHT).includes(value.outcome);
 }
 
 /** The list in the browser's storage, or in memory where that is refused. */

@@ -5,24 +5,39 @@ const SECRET_KEY = 'doorway.secret';
 const MAX_NAME = 64;
 
 /** @typedef {{id: string, resume: string, name: string, secret: string|null}} Identity */
+/** @typedef {{name: string|null, secret: string|null}} Brought what a link has in it; null: nothing, or nothing new */
 
 /**
- * Reads `?name=` and `#secret=`, keeps both, and takes the secret out of the address bar, where it would be seen,
- * bookmarked and sent to others.
+ * Reads `?name=` and `#secret=`, and takes the secret out of the address bar, where it would be seen, bookmarked and
+ * sent to others. A page that has none of its own keeps what a link brings; one that has is not changed by whoever
+ * made the link: what differs is `brought`, for a person to decide.
  *
- * @returns {Identity}
+ * @returns {{identity: Identity, brought: Brought}}
  */
 export function readIdentity() {
-  const { name, secret } = parseAddress(location.search, location.hash);
-  if (name !== null) keep(NAME_KEY, name);
-  if (secret !== null) {
-    keep(SECRET_KEY, secret);
-    history.replaceState(history.state, '', location.pathname + location.search);
-  }
+  const link = parseAddress(location.search, location.hash);
+  if (link.secret !== null) history.replaceState(history.state, '', location.pathname + location.search);
+  const kept = { name: recall(NAME_KEY) || null, secret: recall(SECRET_KEY) || null };
+  const brought = differing(link, kept);
+  if (kept.name === null && link.name !== null) keep(NAME_KEY, link.name);
+  if (kept.secret === null && link.secret !== null) keep(SECRET_KEY, link.secret);
   return {
-    ...freshIds(),
-    name: name ?? recall(NAME_KEY) ?? '',
-    secret: secret ?? recall(SECRET_KEY),
+    identity: { ...freshIds(), name: kept.name ?? link.name ?? '', secret: kept.secret ?? link.secret },
+    brought,
+  };
+}
+
+/**
+ * What of a link would change a page that has something else.
+ *
+ * @param {Brought} link
+ * @param {Brought} kept
+ * @returns {Brought}
+ */
+function differing(link, kept) {
+  return {
+    name: kept.name === null || link.name === kept.name || link.name === '' ? null : link.name,
+    secret: kept.secret === null || link.secret === kept.secret ? null : link.secret,
   };
 }
 
@@ -37,7 +52,8 @@ export function keepName(name) {
   const search = new URLSearchParams(location.search);
   if (!search.has('name')) return;
   search.delete('name');
-  history.replaceState(history.state, '', `${location.pathname}${search.size > 0 ? `?${search}` : ''}${location.hash}`);
+  const rest = search.toString();
+  history.replaceState(history.state, '', `${location.pathname}${rest === '' ? '' : `?${rest}`}${location.hash}`);
 }
 
 /**

@@ -1,5 +1,6 @@
 // The page: wires the companion, the calls and the views.
 
+import { canCall } from './ability.js';
 import { Attention } from './attention.js';
 import { Companion } from './companion.js';
 import { History, outcomeOf } from './history.js';
@@ -12,7 +13,7 @@ import { Switchboard } from './switchboard.js';
 import { ClaimView } from './view/claim.js';
 import { Updates } from './update.js';
 import { AboutView } from './view/about.js';
-import { announce, byId, translate } from './view/dom.js';
+import { announce, byId, started, told, translate } from './view/dom.js';
 import { endedLines, isWorthAWord, renderEnded } from './view/ended.js';
 import { healthLines } from './view/health.js';
 import { HomeView, homeLines } from './view/home.js';
@@ -33,7 +34,7 @@ const AGAIN_MS = 4_000;
 
 translate();
 
-const identity = readIdentity();
+const { identity, brought } = readIdentity();
 const sound = byId('visitor-sound', HTMLAudioElement);
 let scheduled = false;
 let answering = 0;
@@ -68,6 +69,7 @@ const companion = new Companion(socketAddress(), identity, {
 const switchboard = new Switchboard(companion, sound, {
   changed: schedule,
   rang: handleRang,
+  rangInVain: handleRangInVain,
   over: handleOver,
   pressedAgain: handlePressedAgain,
 });
@@ -81,24 +83,30 @@ const home = new HomeView({
   testTone: () => ringtone.sample(),
   enableNotifications: () => void attention.turnOn(),
   rename: (name) => {
-    identity.name = tidyName(name);
-    keepName(identity.name);
-    companion.rename(identity.name);
-    schedule();
+    takeName(tidyName(name));
   },
   enter: (secret) => {
     secretTried = true;
-    identity.secret = secret;
-    keepSecret(secret);
-    companion.retryWith(secret);
+    takeSecret(secret);
+  },
+  takeBrought: () => {
+    if (brought.secret !== null) takeSecret(brought.secret);
+    else if (brought.name !== null) takeName(brought.name);
+  },
+  dropBrought: () => {
+    if (brought.secret !== null) {
+      brought.secret = null;
+    } else {
+      // Out of the address bar too, where it would be asked for again with the next load.
+      keepName(identity.name);
+      brought.name = null;
+    }
+    schedule();
   },
 });
 
 const claiming = new ClaimView({
-  claimed: (secret) => {
-    keepSecret(secret);
-    companion.retryWith(secret);
-  },
+  claimed: takeSecret,
   tryAgain: () => companion.retryWith(identity.secret),
 });
 
@@ -156,6 +164,37 @@ Object.defineProperty(globalThis, 'doorway', {
 companion.connect();
 render();
 prepare();
+started();
+// Once nobody waits for anything. Where the certificate is not trusted there is none, and the page does without.
+addEventListener('load', () => void navigator.serviceWorker?.register('sw.js').then(
+  ({ active }) => active?.postMessage('loaded'), () => undefined,
+));
+
+/**
+ * What a link brought is decided on with it.
+ *
+ * @param {string} name
+ */
+function takeName(name) {
+  brought.name = null;
+  identity.name = name;
+  keepName(name);
+  companion.rename(name);
+  schedule();
+}
+
+/**
+ * What a link brought is decided on with it.
+ *
+ * @param {string} secret
+ */
+function takeSecret(secret) {
+  brought.secret = null;
+  identity.secret = secret;
+  keepSecret(secret);
+  companion.retryWith(secret);
+  schedule();
+}
 
 /** What is shown follows in its own turn. */
 function schedule() {
@@ -191,6 +230,8 @@ function render() {
   const view = viewOf(front);
   const stations = [...switchboard.stations.values()].sort((a, b) => a.name.localeCompare(b.name));
   document.body.dataset.link = companion.link;
+  if (companion.link !== 'connecting') told();
+  document.body.dataset.able = String(canCall());
   document.body.dataset.media = front?.call.media ?? (ending?.call.media === 'failed' ? 'failed' : 'none');
   if (companion.link === 'online') secretTried = false;
   if (front?.call.phase === 'ringing') ringtone.start();
@@ -205,8 +246,10 @@ function render() {
   if (changed) switchTo(view);
   /** @type {import('./view/home.js').HomeModel} */
   const model = {
-    link: companion.link, refusal: companion.refusal, secretTried, stations, calls: history.entries,
-    screenName: identity.name, toneBlocked: ringtone.blocked, notifications: attention.state,
+    link: companion.link, refusal: companion.refusal, secretTried,
+    mayBeCertificate: companion.isAwayForLong && location.protocol === 'https:',
+    stations, calls: history.entries,
+    able: canCall(), screenName: identity.name, brought, toneBlocked: ringtone.blocked, notifications: attention.state,
   };
   claiming.render(companion.link === 'refused' && companion.refusal === 'unclaimed');
   if (view === 'home') {
@@ -303,12 +346,24 @@ function moveFocus(view) {
 
 /** @param {Session} session */
 function handleRang(session) {
+  // Heard at once: what is drawn waits until the station has its answer.
+  if (session === switchboard.front && session.call.phase === 'ringing') ringtone.start();
   if (session.peer !== null) drawAfter(session.peer.answered);
   setTimeout(() => {
     if (session.over) return;
     announce(text('ringing.announce', { name: nameOf(session.call.station) }));
     if (session !== switchboard.front) ringtone.sample();
   }, 0);
+}
+
+/**
+ * Here it can't be answered, but whoever hears it may go to the door.
+ *
+ * @param {string} station
+ */
+function handleRangInVain(station) {
+  ringtone.sample();
+  announce(text('home.ringing', { name: nameOf(station) }));
 }
 
 /**

@@ -3,6 +3,8 @@
 // The station always offers. Its audio line is negotiated both ways at once, so that answering the visitor later only
 // puts the microphone's track on a sender that is already there.
 
+import { canCall, lacksPicture } from './ability.js';
+
 /** @typedef {import('../../types/messages').Request} Request */
 /** @typedef {import('../../types/messages').ControlEvent} ControlEvent */
 /** @typedef {'connecting'|'connected'|'reconnecting'} PeerMedia */
@@ -24,6 +26,8 @@ export const CONTROL_VERSION = 1;
 const PING_EVERY_MS = 1_000;
 /** A station that leaves a ping unanswered for this long is treated as lost. ICE alone takes seconds more to notice. */
 const SILENCE_MS = 3_000;
+/** The same once nothing else reaches it either: one that was killed takes its companion along. */
+const DOUBT_MS = 1_000;
 /** After the last message the connection stays this long, so that the message leaves before the connection does. */
 const LINGER_MS = 300;
 
@@ -38,13 +42,15 @@ let spare = null;
  * should not wait for. It has no socket until it is used.
  */
 export function prepare() {
-  spare ??= new RTCPeerConnection(CONFIGURATION);
+  if (canCall()) spare ??= new RTCPeerConnection(CONFIGURATION);
 }
 
 export class Peer {
   /** What the elements play. The tracks come later; the streams can be attached at once, inside a click too. */
   picture = new MediaStream();
   sound = new MediaStream();
+  /** This browser can't show the picture that the station offers. */
+  pictureless;
 
   connection;
   /** The answer has been handed over; the connection still takes it in itself. */
@@ -59,7 +65,9 @@ export class Peer {
   #token = 0;
   /** @type {number|null} when the oldest ping without an answer was sent */
   #unanswered = null;
+  #patienceMs = SILENCE_MS;
   #timer = 0;
+  #doubtTimer = 0;
   #closed = false;
 
   /**
@@ -70,6 +78,7 @@ export class Peer {
    */
   constructor(offer, listener) {
     this.#listener = listener;
+    this.pictureless = lacksPicture(offer, null);
     this.connection = spare ?? new RTCPeerConnection(CONFIGURATION);
     spare = null;
     this.connection.onicecandidate = ({ candidate }) => {
@@ -126,11 +135,25 @@ export class Peer {
     return true;
   }
 
+  /**
+   * Whether the station is said to be within reach; if not, it is asked at once and given less time to answer.
+   *
+   * @param {boolean} reachable
+   */
+  setReachable(reachable) {
+    clearTimeout(this.#doubtTimer);
+    this.#patienceMs = reachable ? SILENCE_MS : DOUBT_MS;
+    if (reachable || this.#closed) return;
+    this.#tick();
+    this.#doubtTimer = setTimeout(() => this.#judge(), DOUBT_MS + 1);
+  }
+
   /** Ends it: nothing is reported from now on, and the connection goes as soon as its last message has left. */
   close() {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#doubtTimer);
     for (const track of [...this.picture.getTracks(), ...this.sound.getTracks()]) track.stop();
     setTimeout(() => this.connection.close(), this.#channel?.readyState === 'open' ? LINGER_MS : 0);
   }
@@ -144,6 +167,7 @@ export class Peer {
       if (transceiver.receiver.track.kind === 'audio') transceiver.direction = 'sendrecv';
     }
     const answer = await connection.createAnswer();
+    this.pictureless = lacksPicture(offer, answer.sdp ?? '');
     const taken = connection.setLocalDescription(answer);
     if (!this.#closed) this.#listener.answer(answer.sdp ?? '');
     return { taken };
@@ -218,7 +242,7 @@ export class Peer {
   /** @returns {PeerMedia} */
   #look() {
     const state = this.connection.connectionState;
-    const silent = this.#unanswered !== null && performance.now() - this.#unanswered > SILENCE_MS;
+    const silent = this.#unanswered !== null && performance.now() - this.#unanswered > this.#patienceMs;
     const channelLost = this.#channel?.readyState === 'closing' || this.#channel?.readyState === 'closed';
     if (state === 'connected' && !silent && !channelLost) return 'connected';
     const wasThere = this.#media !== 'connecting';

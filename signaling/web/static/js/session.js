@@ -33,6 +33,8 @@ export class Session {
   soundBlocked = false;
   /** The station speaks another version of the call's messages than this page. */
   versionDiffers = false;
+  /** The station says that there is no data channel. */
+  channelMissing = false;
   /** @type {MediaHealth|null} what the station said in this call; until then its card tells */
   health = null;
   /** When it began and, once answered, when talking began; ms since the Unix epoch. */
@@ -71,7 +73,9 @@ export class Session {
 
   /** @param {Event} event */
   handle(event) {
-    if (!this.over) this.#follow(step(this.call, event));
+    if (this.over) return;
+    this.#follow(step(this.call, event));
+    if (event.type === 'reachable') this.peer?.setReachable(event.reachable);
   }
 
   /** Somebody looks at it now: connect, if that was put off. */
@@ -161,9 +165,14 @@ export class Session {
   /** @param {string} offer */
   #answer(offer) {
     this.peer?.close();
+    this.channelMissing = false;
     const id = this.call.id ?? '';
     const peer = new Peer(offer, {
-      answer: (answer) => this.#around.signal({ type: 'answer', call: id, answer }),
+      answer: (answer) => {
+        this.#around.signal({ type: 'answer', call: id, answer });
+        // Whether there will be a picture is known only now.
+        this.#around.changed(this);
+      },
       candidate: (candidate) => this.#around.signal({ type: 'candidate', call: id, candidate }),
       media: (media) => this.handle({ type: 'media', media }),
       channel: (open) => this.#handleChannel(open),
@@ -177,6 +186,7 @@ export class Session {
 
   /** @param {boolean} open */
   #handleChannel(open) {
+    if (open) this.channelMissing = false;
     this.handle({ type: 'channel', open });
     if (open && this.#acceptWaits) this.#say('accept');
   }
@@ -216,6 +226,12 @@ export class Session {
         console.warn(`Doorway: the station did not understand this page: ${event.message}`);
         return;
     }
+  }
+
+  /** The station waits in vain for the data channel: doors can't be asked for. */
+  missChannel() {
+    this.channelMissing = !this.call.channel;
+    this.#around.changed(this);
   }
 
   /**

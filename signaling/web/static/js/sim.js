@@ -1,7 +1,7 @@
 // The panel of the simulated board: a door station to press, and what its board does.
 
 import { isKey, locale, text } from './strings.js';
-import { announce, byId, make, part, setAttribute, setText, translate } from './view/dom.js';
+import { announce, byId, make, part, setAttribute, setText, started, told, translate } from './view/dom.js';
 import { icon } from './view/icons.js';
 
 /** @typedef {import('../../types/messages').SimState} SimState */
@@ -22,9 +22,13 @@ showLink('connecting');
 
 const events = new EventSource('sim/events');
 events.onopen = () => showLink('online');
-events.onerror = () => showLink('offline');
+events.onerror = () => {
+  showLink('offline');
+  told();
+};
 events.onmessage = (/** @type {MessageEvent<string>} */ event) => render(JSON.parse(event.data));
 void offerPage();
+started();
 
 /** @param {SimState} state */
 function render(state) {
@@ -41,6 +45,7 @@ function render(state) {
   renderButtons(state);
   renderRelays(state);
   renderMoves(state);
+  told();
 }
 
 /** @param {SimState} state */

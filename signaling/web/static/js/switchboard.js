@@ -3,6 +3,7 @@
 // Mostly there is one call. When a second station rings, it waits beside the one that is shown, and never takes the
 // page away from a person who talks.
 
+import { canCall } from './ability.js';
 import { ring, watch } from './call.js';
 import { Session } from './session.js';
 
@@ -20,6 +21,7 @@ const MAX_FINISHED = 64;
  * @typedef {object} SwitchboardListener
  * @property {() => void} changed - something that is shown
  * @property {(session: Session) => void} rang
+ * @property {(station: string) => void} rangInVain - this browser can't take a call
  * @property {(session: Session, shown: boolean) => void} over - `shown`: it was the one in front
  * @property {(session: Session) => void} pressedAgain
  */
@@ -59,7 +61,7 @@ export class Switchboard {
       case 'station':
         this.stations.set(message.station.id, message.station);
         this.#tellReach(message.station.id);
-        for (const session of this.#of(message.station.id)) this.#tellIdle(session);
+        for (const session of this.#of(message.station.id)) this.#tellActivity(session);
         this.#listener.changed();
         return;
       case 'station_gone':
@@ -90,7 +92,7 @@ export class Switchboard {
 
   /** @param {string} station */
   watch(station) {
-    if (this.front !== null) return;
+    if (this.front !== null || !canCall()) return;
     this.#open(watch(station), station, false);
   }
 
@@ -130,6 +132,7 @@ export class Switchboard {
       // Somebody else may have answered while this page was away.
       const rangOut = session.call.phase === 'ringing' && activity === 'in_call';
       if (activity === 'idle' || rangOut) session.handle({ type: 'station_idle' });
+      this.#tellActivity(session);
     }
     this.#listener.changed();
   }
@@ -152,6 +155,9 @@ export class Switchboard {
       case 'accepted':
         this.#find(from, signal.call)?.handle({ type: 'accepted' });
         return;
+      case 'channel_missing':
+        this.#find(from, signal.call)?.missChannel();
+        return;
       case 'ended':
         this.#handleEnded(from, signal.call, signal.reason);
         return;
@@ -172,20 +178,33 @@ export class Switchboard {
       this.#companion.signal(from, { type: 'decline', call });
       return;
     }
-    if (known === undefined && this.#all().length >= MAX_SESSIONS) return;
-    this.#companion.signal(from, { type: 'rang', call });
-    if (known !== undefined) {
-      known.handle({ type: 'rung', button, offer, timeoutMs });
-      this.#listener.rang(known);
+    if (!canCall()) {
+      this.#listener.rangInVain(from);
       return;
     }
+    if (known === undefined && this.#all().length >= MAX_SESSIONS) return;
+    if (known === undefined) this.#ring(from, signal);
+    else known.handle({ type: 'rung', button, offer, timeoutMs });
+    // Said of a ring that is shown and can be answered: the station counts whom it has reached.
+    this.#companion.signal(from, { type: 'rang', call });
+    const session = this.#find(from, call);
+    if (session !== undefined) this.#listener.rang(session);
+  }
+
+  /**
+   * Opens a call that rings here for the first time.
+   *
+   * @param {string} from
+   * @param {Ring} signal
+   */
+  #ring(from, { call, button, offer, timeout_ms: timeoutMs }) {
     // Somebody at a door matters more than a picture of another door.
     const { front } = this;
     if (front !== null && (front.call.phase === 'watching' || front.call.phase === 'requested')) {
       front.handle({ type: 'hang_up' });
     }
     const busy = this.front !== null && this.front.call.phase !== 'ringing';
-    this.#listener.rang(this.#open(ring(call, from, button, offer, timeoutMs), from, busy));
+    this.#open(ring(call, from, button, offer, timeoutMs), from, busy);
   }
 
   /**
@@ -238,19 +257,22 @@ export class Switchboard {
   /** @param {Session} session */
   #handleChange(session) {
     if (session.over) this.#remove(session);
-    else this.#tellIdle(session);
+    else this.#tellActivity(session);
     this.#listener.changed();
   }
 
   /**
-   * A connection that broke off to a station that is idle does not come back: the station was restarted.
+   * A connection that broke off to a station that is idle does not come back: the station was restarted. And a station
+   * may ring other screens only.
    *
    * @param {Session} session
    */
-  #tellIdle(session) {
-    const { station, media } = session.call;
-    const idle = this.stations.get(station)?.activity === 'idle';
-    if (idle && media === 'reconnecting') session.handle({ type: 'station_idle' });
+  #tellActivity(session) {
+    const { station, media, phase, rang } = session.call;
+    const activity = this.stations.get(station)?.activity;
+    if (activity === 'idle' && media === 'reconnecting') session.handle({ type: 'station_idle' });
+    const begun = phase === 'watching' || phase === 'answering';
+    if (activity === 'ringing' && begun && !rang) session.handle({ type: 'station_rings' });
   }
 
   /** @param {Session} session */

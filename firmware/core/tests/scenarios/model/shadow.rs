@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
-use super::MOST_PEERS;
+use super::{MOST_PEERS, OPENS_WITHOUT_RING};
 use doorway_core::press::PressSettings;
 use doorway_core::{
-    Action, Activity, ButtonId, CallId, ClientId, DoorId, EndReason, Fault, Input, Record, UnlockOutcome, UnlockRefusal,
+    Action, Activity, ButtonId, CallId, ClientId, DoorId, EndReason, Fault, Input, OpenedIn, Record, UnlockOutcome,
+    UnlockRefusal,
 };
 
 /// What a shell can know.
@@ -24,15 +25,20 @@ pub(super) struct Shadow {
     pub(super) requests: BTreeMap<u32, (ClientId, CallId, DoorId, Instant)>,
     pub(super) levels: BTreeMap<ButtonId, Vec<(Instant, bool)>>,
     pub(super) pressed: BTreeMap<ButtonId, Instant>,
+    /// Everybody has to be rung by what was pressed just now.
+    pub(super) must_ring: bool,
     pub(super) seen: BTreeMap<&'static str, usize>,
 }
 
 /// The call as its messages tell it.
 pub(super) struct Part {
     pub(super) id: CallId,
+    pub(super) rang: bool,
     pub(super) invited: BTreeMap<ClientId, Invited>,
     /// Peers, and whether they are connected.
     pub(super) peers: BTreeMap<ClientId, bool>,
+    pub(super) accepted: BTreeSet<ClientId>,
+    /// Who is not rung again in this call: it declined, sent nonsense, or accepted and did not connect in time.
     pub(super) refused: BTreeSet<ClientId>,
     pub(super) talker: Option<ClientId>,
     pub(super) audio: Option<ClientId>,
@@ -41,6 +47,8 @@ pub(super) struct Part {
 #[derive(Default)]
 pub(super) struct Invited {
     pub(super) rung: bool,
+    /// Until when it rings, as it was told.
+    pub(super) rings_until: Option<Instant>,
     /// It was given an offer, and so a place.
     pub(super) offered: bool,
     /// It left the room since, so nobody has to tell it anything.
@@ -97,6 +105,28 @@ impl Shadow {
         }
     }
 
+    /// A press reaches everybody of its group, unless one who was rung talks with the visitor.
+    pub(super) fn check_press(&mut self, now: Instant) {
+        if !std::mem::take(&mut self.must_ring) || self.closing {
+            return;
+        }
+        let call = self.call.as_ref().expect("a press begins a call");
+        assert!(call.rang, "a press rings, whatever was on");
+        if call.talker.as_ref().is_some_and(|talker| call.peers.get(talker) == Some(&true)) {
+            return;
+        }
+        for client in self.here.iter().filter(|client| !call.refused.contains(*client)) {
+            let rings = |part: &Invited| part.rung && part.rings_until.is_some_and(|until| now < until);
+            assert!(call.invited.get(client).is_some_and(rings), "{client} is not rung by a press");
+        }
+    }
+
+    pub(super) fn accepts(&mut self, client: &ClientId, id: CallId) {
+        if let Some(call) = self.call.as_mut().filter(|call| call.id == id && call.invited.contains_key(client)) {
+            call.accepted.insert(client.clone());
+        }
+    }
+
     fn see(&mut self, what: &'static str) {
         *self.seen.entry(what).or_default() += 1;
     }
@@ -127,14 +157,16 @@ impl Shadow {
                 assert!(!(ring.is_some() && call.refused.contains(&client)), "{client} is rung after it declined");
                 assert_eq!(call.peers.insert(client.clone(), false), None, "{client} has a peer already");
                 let again = call.invited.get(&client).is_some_and(|before| before.offered && !before.left);
-                let rung =
-                    ring.is_some() || call.invited.get(&client).is_some_and(|before| before.rung && !before.left);
-                call.invited.insert(client, Invited { rung, offered: true, left: false });
+                let before = call.invited.get(&client).filter(|before| before.rung && !before.left);
+                let rung = ring.is_some() || before.is_some();
+                let rings_until =
+                    ring.map(|ring| now + ring.timeout).or_else(|| before.and_then(|before| before.rings_until));
+                call.invited.insert(client, Invited { rung, rings_until, offered: true, left: false });
                 if again && matches!(input, Some(Input::Reconnect { .. })) {
                     self.see("reconnected");
                 }
             }
-            Action::Ring { client, call: id, .. } => {
+            Action::Ring { client, call: id, ring } => {
                 assert!(self.here.contains(&client), "{client} is not here to be rung");
                 let call = self.call.as_mut().expect("there is a call");
                 assert_eq!(call.id, id);
@@ -143,18 +175,23 @@ impl Shadow {
                     call.peers.contains_key(*client) || part.offered && !part.left
                 };
                 let places_are_taken = call.invited.iter().filter(has_place).count() >= MOST_PEERS;
+                let rings_until = Some(now + ring.timeout);
                 if call.peers.contains_key(&client) {
                     let invited = call.invited.get_mut(&client).expect("it has a peer");
                     assert!(!std::mem::replace(&mut invited.rung, true), "{client} is rung twice");
+                    invited.rings_until = rings_until;
                     self.see("rung without a new offer");
                 } else {
                     assert!(places_are_taken, "{client} is rung without an offer, and there is a place");
-                    call.invited.insert(client, Invited { rung: true, offered: false, left: false });
+                    call.invited.insert(client, Invited { rung: true, rings_until, offered: false, left: false });
                     self.see("rung without an offer");
                 }
             }
             Action::Accepted { client, call } => {
-                let again = self.part(&client, call).talker.replace(client.clone());
+                let part = self.part(&client, call);
+                let again = part.talker.replace(client.clone());
+                let up = part.peers.get(&client) == Some(&true);
+                assert!(up || again.is_some(), "an accept counts before its media are up");
                 assert!(again.is_none_or(|talker| talker == client), "two were accepted");
                 match self.answered.insert(call) {
                     true => self.see("accepted"),
@@ -164,6 +201,11 @@ impl Shadow {
             Action::Ended { client, call, reason } => {
                 let call = self.part(&client, call);
                 call.invited.remove(&client);
+                let without_media = matches!(reason, EndReason::ConnectionLost | EndReason::HandshakeFailed);
+                let had_its_turn = without_media && call.accepted.remove(&client);
+                if had_its_turn || reason == EndReason::Malformed {
+                    call.refused.insert(client.clone());
+                }
                 if call.talker.as_ref() == Some(&client) {
                     call.talker = None;
                 }
@@ -174,6 +216,7 @@ impl Shadow {
                     EndReason::RingTimeout => "ring timeout",
                     EndReason::MaxDuration => "max duration",
                     EndReason::ConnectionLost => "connection lost",
+                    EndReason::HandshakeFailed => "handshake failed",
                     EndReason::Busy => "place taken",
                     EndReason::StationClosing => "station closing",
                     EndReason::Malformed => "malformed",
@@ -203,7 +246,7 @@ impl Shadow {
             Action::AudioOff { client, call } => {
                 assert_eq!(self.part(&client, call).audio.take(), Some(client))
             }
-            Action::PressAccepted { button, at } => self.press_accepted(&button, at),
+            Action::PressAccepted { button, at, .. } => self.press_accepted(&button, at),
             Action::Chime(_) | Action::Indicator(_) => {}
             Action::Activity(activity) => self.activity = Some(activity),
             Action::MoveRelay { door, energise } => self.relay_told(&door, energise, input, now),
@@ -221,14 +264,16 @@ impl Shadow {
                     UnlockOutcome::Refused(UnlockRefusal::NoSuchDoor) => "no such door",
                     UnlockOutcome::Refused(UnlockRefusal::AlreadyOpen) => "already open",
                     UnlockOutcome::Refused(UnlockRefusal::TooOften) => "too often",
+                    UnlockOutcome::Refused(UnlockRefusal::NotRung) => "not rung",
                 });
             }
             Action::DoorMoved { .. } => {}
             Action::Fault { fault, .. } => self.see(match fault {
                 Fault::ButtonStuck(_) => "button stuck",
                 Fault::RelayStuck(_) => "relay stuck",
+                Fault::TooManyClients => panic!("all clients of the model fit"),
             }),
-            Action::Record(record) => self.record(record),
+            Action::Record(record) => self.record(record, input),
         }
     }
 
@@ -246,6 +291,7 @@ impl Shadow {
             let released = levels.iter().any(|(time, pressed)| *time >= before && *time <= at && !pressed);
             assert!(released, "one physical press counts twice");
         }
+        self.must_ring = button.as_str() == "call";
         self.see("press");
     }
 
@@ -259,6 +305,7 @@ impl Shadow {
             let call = self.part(client, *id);
             assert_eq!(call.talker.as_ref(), Some(client), "only the talker opens doors");
             assert_eq!(call.peers.get(client), Some(&true), "only over live media");
+            assert!(call.rang || door.as_str() == OPENS_WITHOUT_RING, "{door} opens though nobody pressed");
         }
         let relay = self.doors.get_mut(door).expect("a configured door");
         if energise {
@@ -269,20 +316,33 @@ impl Shadow {
         relay.commands.push_back(energise);
     }
 
-    fn record(&mut self, record: Record) {
+    fn record(&mut self, record: Record, input: Option<&Input>) {
         match record {
-            Record::Started { call: id, .. } => {
+            Record::Started { call: id, button } => {
                 self.call_is_over();
                 self.call = Some(Part {
                     id,
+                    rang: button.is_some(),
                     invited: BTreeMap::new(),
                     peers: BTreeMap::new(),
+                    accepted: BTreeSet::new(),
                     refused: BTreeSet::new(),
                     talker: None,
                     audio: None,
                 });
             }
-            Record::Pressed { .. } => {}
+            Record::Pressed { call: id, .. } => {
+                let call = self.call.as_mut().expect("there is a call");
+                assert_eq!(call.id, id);
+                call.rang = true;
+            }
+            Record::DoorOpened { door, opened_in, .. } => {
+                assert_eq!(input, Some(&Input::RelayActed { door, energised: true }));
+                self.see(match opened_in {
+                    OpenedIn::RungCall => "opened in a call that was rung",
+                    OpenedIn::CallWithoutRing => "opened without a ring",
+                });
+            }
             Record::Answered { call, client, .. } => {
                 assert!(self.answered.contains(&call));
                 assert_eq!(self.part(&client, call).talker, Some(client));

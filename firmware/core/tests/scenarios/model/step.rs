@@ -29,6 +29,8 @@ pub(super) enum Step {
     Press(usize),
     /// A whole call up to the talk, unless something is on that prevents it.
     Talk(usize),
+    /// A call up to the talk that nobody rang, unless something is on that prevents it.
+    TalkUnrung(usize),
     /// The talker asks for a door, and its relay acts.
     Open(usize),
     /// Everybody comes and watches.
@@ -63,6 +65,7 @@ pub(super) enum Word {
     Malformed,
     Connected,
     Lost,
+    HandshakeFailed,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -101,7 +104,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => Just(Word::HangUp),
         1 => Just(Word::Malformed),
         8 => Just(Word::Connected),
-        2 => Just(Word::Lost),
+        1 => Just(Word::Lost),
+        1 => Just(Word::HandshakeFailed),
     ];
     let report = prop_oneof![6 => Just(Report::Acted), 2 => Just(Report::Failed), 1 => Just(Report::FailedButMoved)];
     prop_oneof![
@@ -114,7 +118,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(button, pulses, width_ms)| Step::Noise { button, pulses, width_ms }),
         8 => prop_oneof![5 => Just(0usize), 3 => Just(1), 1 => Just(2)].prop_map(Step::Press),
         4 => client.clone().prop_map(Step::Talk),
-        4 => (0..2usize).prop_map(Step::Open),
+        2 => client.clone().prop_map(Step::TalkUnrung),
+        6 => (0..2usize).prop_map(Step::Open),
         1 => Just(Step::WatchAll),
         1 => Just(Step::Exit),
         10 => client.clone().prop_map(Step::Here),

@@ -151,6 +151,7 @@ export function failureWords(failure) {
     case 'older_version':
     case 'same_version':
     case 'unknown_version':
+    case 'clock':
     case 'other':
       return text(`update.failed.${failure.code}`, failure);
     case 'wrong_key':

@@ -4,6 +4,9 @@ import { claim, claimState, problemOf, suggestSecret } from '../claim.js';
 import { text } from '../strings.js';
 import { byId, setText } from './dom.js';
 
+/** How often is looked whether somebody has pressed the station's button. */
+const LOOK_MS = 3_000;
+
 /**
  * @typedef {object} ClaimActions
  * @property {(secret: string) => void} claimed - the station is set up, and lets in who knows this
@@ -18,6 +21,7 @@ export class ClaimView {
   #problem = byId('claim-problem', HTMLElement);
   #send = byId('claim-send', HTMLButtonElement);
   #late = byId('claim-late', HTMLElement);
+  #press = byId('claim-press', HTMLElement);
   #shown = false;
 
   /** @param {ClaimActions} actions */
@@ -57,12 +61,15 @@ export class ClaimView {
       return;
     }
     this.#show(state);
+    // Whoever presses the button stands at the door, and not here.
+    if (state === 'press') setTimeout(() => { if (this.#shown) void this.#look(); }, LOOK_MS);
   }
 
-  /** @param {'open'|'late'|null} state */
+  /** @param {'open'|'late'|'press'|null} state */
   #show(state) {
     this.#form.hidden = state !== 'open';
     this.#late.hidden = state !== 'late';
+    this.#press.hidden = state !== 'press';
     if (state === 'open') this.#name.focus();
     if (state !== 'open') this.#secret.value = '';
   }
@@ -83,6 +90,7 @@ export class ClaimView {
       return;
     }
     if (problem === 'late') this.#show('late');
+    else if (problem === 'press') void this.#look();
     else if (problem === 'done') this.#actions.tryAgain();
     this.#tell(text(`claim.problem.${problem}`));
   }

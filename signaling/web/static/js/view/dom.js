@@ -3,6 +3,9 @@
 import { isKey, language, text } from '../strings.js';
 import { icon } from './icons.js';
 
+const ANNOUNCE_MS = 100;
+let announcing = 0;
+
 /**
  * The element with this id, which the page's HTML has.
  *
@@ -95,6 +98,16 @@ export function translate() {
   }
 }
 
+/** The page is there: until it says so, it counts as one that this browser can't run (`too-old.js`). */
+export function started() {
+  document.body.dataset.started = '';
+}
+
+/** The page was told how things are: what it shows from now on stays where it is. */
+export function told() {
+  document.body.dataset.told = '';
+}
+
 /**
  * @param {number} seconds
  */
@@ -104,9 +117,15 @@ export function clock(seconds) {
   return `${minutes}:${String(whole % 60).padStart(2, '0')}`;
 }
 
-/** @param {string} words - read out at once */
+/**
+ * Has a screen reader read out at once, the same words once more, too: it passes over what has not changed for a moment.
+ *
+ * @param {string} words
+ */
 export function announce(words) {
-  setText(byId('announce', HTMLElement), words);
+  clearTimeout(announcing);
+  setText(byId('announce', HTMLElement), '');
+  if (words !== '') announcing = setTimeout(() => setText(byId('announce', HTMLElement), words), ANNOUNCE_MS);
 }
 
 /**

@@ -43,7 +43,7 @@ export function endedLines(call) {
   const reason = call.reason ?? 'hung_up';
   /** @type {Line} */
   const line = { reason, text: words(call), tone: 'info' };
-  if (reason === 'connection_lost' || reason === 'busy' || reason === 'malformed') {
+  if (reason === 'connection_lost' || reason === 'handshake_failed' || reason === 'busy' || reason === 'malformed') {
     line.help = text(`ended.help.${reason}`);
   }
   return [line];

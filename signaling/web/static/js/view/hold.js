@@ -2,8 +2,9 @@
 //
 // A screen reader presses without holding. Such a press asks for a second one instead.
 
-import { announce, make, setAttribute, setText } from './dom.js';
+import { announce, make, setText } from './dom.js';
 import { icon, shape } from './icons.js';
+import { setName } from './name.js';
 import { text } from '../strings.js';
 
 /** @typedef {import('../doors.js').DoorState} DoorState */
@@ -26,6 +27,8 @@ export class HoldToOpen {
   #held = false;
   /** @type {DoorState|null} */
   #state = null;
+  /** @type {import('../strings.js').Key|null} why it can't be opened now */
+  #shut = null;
 
   /**
    * @param {import('../../../types/messages').Door} door
@@ -35,10 +38,13 @@ export class HoldToOpen {
   constructor(door, id, open) {
     this.#door = door;
     this.#open = open;
+    const label = make('span', 'hold-door');
+    setName(label, door.label);
     this.element = make('button', 'hold', this.#sign,
-      make('span', 'hold-text', this.#words, make('span', 'hold-door', door.label)));
+      make('span', 'hold-text', this.#words, ' ', label));
     this.element.id = id;
     this.element.type = 'button';
+    this.element.disabled = true;
     this.element.dataset.door = door.id;
     this.element.dataset.outcome = '';
     this.#listen();
@@ -51,10 +57,12 @@ export class HoldToOpen {
   /**
    * @param {DoorState} state
    * @param {boolean} enabled
+   * @param {import('../strings.js').Key|null} shut - why it can't be opened now, where a person can do something about it
    */
-  render(state, enabled) {
+  render(state, enabled, shut) {
     const before = this.#state?.outcome;
     this.#state = state;
+    this.#shut = shut;
     const { element } = this;
     element.disabled = !enabled;
     element.dataset.outcome = state.outcome;
@@ -158,11 +166,9 @@ export class HoldToOpen {
     const outcome = state?.outcome ?? '';
     const words = this.#held ? 'door.keep_holding'
       : outcome !== '' && state !== null ? wordsOf(state)
+      : this.#shut !== null ? this.#shut
       : this.#hint ?? (state?.open === true ? 'door.opened' : 'door.hold');
     setText(this.#words, text(words));
-    setAttribute(this.element, 'aria-label', outcome === '' && this.#hint === null
-      ? text('door.label', { door: this.#door.label })
-      : `${text(words)}: ${this.#door.label}`);
     const name = state?.open === true || state?.pulsing === true ? 'unlock'
       : outcome === 'opened' ? 'check'
       : outcome === 'refused' || outcome === 'failed' || outcome === 'timeout' ? 'warn' : 'lock';

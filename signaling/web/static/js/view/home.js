@@ -1,7 +1,7 @@
 // Home: the doors and how they are, who called, and what this screen may do to be noticed.
 
 import { byId, clock, make, part, setAttribute, setText } from './dom.js';
-import { healthLines } from './health.js';
+import { faultLines, healthLines } from './health.js';
 import { icon } from './icons.js';
 import { locale, text } from '../strings.js';
 
@@ -12,11 +12,14 @@ import { locale, text } from '../strings.js';
 /**
  * @typedef {object} HomeModel
  * @property {import('../companion.js').Link} link
+ * @property {boolean} able - this browser can take calls
  * @property {import('../../../types/messages').Refusal|null} refusal
+ * @property {boolean} mayBeCertificate - a browser that no longer trusts the station's certificate does not tell the page
  * @property {boolean} secretTried
  * @property {Station[]} stations
  * @property {Entry[]} calls
  * @property {string} screenName
+ * @property {import('../identity.js').Brought} brought - by a link, and not decided on
  * @property {boolean} toneBlocked
  * @property {import('../attention.js').Notifications} notifications
  */
@@ -29,6 +32,8 @@ import { locale, text } from '../strings.js';
  * @property {() => void} enableNotifications
  * @property {(name: string) => void} rename
  * @property {(secret: string) => void} enter
+ * @property {() => void} takeBrought
+ * @property {() => void} dropBrought
  */
 
 /** @type {Record<import('../history.js').Outcome, import('./icons.js').IconName>} */
@@ -49,6 +54,8 @@ export class HomeView {
     byId('clear-calls', HTMLButtonElement).addEventListener('click', () => actions.clearCalls());
     byId('test-tone', HTMLButtonElement).addEventListener('click', () => actions.testTone());
     byId('enable-notify', HTMLButtonElement).addEventListener('click', () => actions.enableNotifications());
+    byId('brought-take', HTMLButtonElement).addEventListener('click', () => actions.takeBrought());
+    byId('brought-drop', HTMLButtonElement).addEventListener('click', () => actions.dropBrought());
     this.#name = new NameField(actions.rename);
     const form = byId('secret', HTMLFormElement);
     form.addEventListener('submit', (event) => {
@@ -63,7 +70,7 @@ export class HomeView {
   render(model) {
     const asks = model.link === 'refused' && model.refusal === 'secret';
     const unclaimed = model.link === 'refused' && model.refusal === 'unclaimed';
-    setText(byId('link-text', HTMLElement), text(unclaimed ? 'link.unclaimed' : `link.${model.link}`));
+    setText(byId('link-text', HTMLElement), text(linkWords(model)));
     setText(byId('headline', HTMLElement), asks ? text('secret.title') : unclaimed ? text('claim.title') : headline(model));
     const form = byId('secret', HTMLFormElement);
     if (form.hidden === asks) {
@@ -72,6 +79,7 @@ export class HomeView {
     }
     byId('secret-wrong', HTMLElement).hidden = !(asks && model.secretTried);
     byId('no-stations', HTMLElement).hidden = asks || model.stations.length > 0;
+    renderBrought(model);
     this.#renderStations(model);
     this.#renderCalls(model.calls);
     this.#name.render(model.screenName);
@@ -84,7 +92,7 @@ export class HomeView {
   }
 
   /** @param {HomeModel} model */
-  #renderStations({ stations, link }) {
+  #renderStations({ stations, link, able }) {
     const list = byId('stations', HTMLUListElement);
     for (const [id, { card }] of this.#cards) {
       if (stations.some((station) => station.id === id)) continue;
@@ -98,7 +106,7 @@ export class HomeView {
       const drawn = JSON.stringify([station, link]);
       if (entry.drawn !== drawn) {
         entry.drawn = drawn;
-        drawCard(entry.card, station, link === 'online');
+        drawCard(entry.card, station, link === 'online' && able);
       }
       if (list.children[index] !== entry.card) list.insertBefore(entry.card, list.children[index] ?? null);
     });
@@ -124,6 +132,8 @@ export class HomeView {
   #renderCalls(calls) {
     byId('clear-calls', HTMLElement).hidden = calls.length === 0;
     byId('no-calls', HTMLElement).hidden = calls.length > 0;
+    // With the keyboard one scrolls what has the focus.
+    setAttribute(byId('calls', HTMLOListElement), 'tabindex', calls.length > 0 ? '0' : null);
     // The day is part of what is drawn: 'today' becomes 'yesterday' at midnight.
     const drawn = JSON.stringify([calls, new Date().toDateString()]);
     if (drawn === this.#drawnCalls) return;
@@ -172,20 +182,59 @@ class NameField {
   }
 }
 
+/** @param {HomeModel} model */
+function renderBrought({ brought: { name, secret }, screenName }) {
+  const card = byId('brought', HTMLElement);
+  const decided = name === null && secret === null;
+  const hadFocus = card.contains(document.activeElement);
+  card.hidden = decided;
+  // Hidden with what has the focus, it would send the keyboard back to the top of the page.
+  if (decided && hadFocus) byId('headline', HTMLElement).focus();
+  const [said, take, drop] = secret !== null
+    ? [text('brought.secret'), text('brought.secret.take'), text('brought.secret.drop')]
+    : [text('brought.name', { name: name ?? '', kept: screenName }), text('brought.name.take', { name: name ?? '' }), text('brought.name.drop')];
+  setText(byId('brought-text', HTMLElement), said);
+  setText(byId('brought-take', HTMLElement), take);
+  setText(byId('brought-drop', HTMLElement), drop);
+}
+
 /**
  * The notice of Home: why nothing can ring, if so.
  *
  * @param {HomeModel} model
  * @returns {Line[]}
  */
-export function homeLines({ link, refusal }) {
+export function homeLines({ link, able, refusal, mayBeCertificate }) {
+  /** @type {Line[]} */
+  const lines = [];
+  if (!able) lines.push({ reason: 'unable', text: text('link.unable.detail'), help: text('link.unable.help'), tone: 'warn' });
   if (refusal === 'version' && link === 'refused') {
-    return [{ reason: 'version', text: text('link.version.detail'), tone: 'warn' }];
+    lines.push({ reason: 'version', text: text('link.version.detail'), tone: 'warn' });
+  } else if (link === 'offline') {
+    lines.push(refusal === 'full'
+      ? { reason: 'full', text: text('link.full.detail'), tone: 'wait' }
+      : {
+        reason: 'offline', text: text('link.offline.detail'), tone: 'wait',
+        ...(mayBeCertificate ? { help: text('link.certificate.help'), action: { label: text('link.certificate.reload'), run: askBrowser } } : {}),
+      });
   }
-  if (link !== 'offline') return [];
-  return refusal === 'full'
-    ? [{ reason: 'full', text: text('link.full.detail'), tone: 'wait' }]
-    : [{ reason: 'offline', text: text('link.offline.detail'), tone: 'wait' }];
+  return lines;
+}
+
+/** Loads the page past the service worker, which would show ours in place of what the browser has to say and to ask. */
+function askBrowser() {
+  const { pathname, search, hash } = location;
+  if (pathname.endsWith('/index.html')) location.reload();
+  else location.assign(`index.html${search}${hash}`);
+}
+
+/**
+ * @param {HomeModel} model
+ * @returns {import('../strings.js').Key}
+ */
+export function linkWords({ link, able, refusal }) {
+  if (link === 'refused' && refusal === 'unclaimed') return 'link.unclaimed';
+  return link === 'online' && !able ? 'link.unable' : `link.${link}`;
 }
 
 /** @param {HomeModel} model */
@@ -196,6 +245,8 @@ function headline({ link, stations }) {
   if (stations.length === 0) return text('home.none');
   if (ringing !== undefined) return text('home.ringing', { name: ringing.name });
   if (talking !== undefined) return text('home.in_call', { name: talking.name });
+  // 'All quiet' would be a lie where no press rings.
+  if (stations.some(({ faults = [] }) => faults.length > 0)) return text('home.fault');
   const hour = new Date().getHours();
   return text(hour >= 21 || hour < 6 ? 'home.quiet.night' : 'home.quiet');
 }
@@ -210,7 +261,7 @@ function drawCard(card, station, online) {
   card.dataset.camera = station.media.camera.state;
   setText(part(card, '.station-name'), station.name);
   setText(part(card, '.state-text'), text(`station.${station.activity}`));
-  part(card, '.station-health').replaceChildren(...healthLines(station.media).map((line) => {
+  part(card, '.station-health').replaceChildren(...[...faultLines(station), ...healthLines(station.media)].map((line) => {
     const item = make('li', '', icon(line.tone === 'warn' ? 'warn' : 'close'), make('span', '', line.text));
     item.dataset.tone = line.tone;
     if (line.detail !== undefined) item.append(make('span', 'station-detail', line.detail));

@@ -1,10 +1,13 @@
 // The visitor's picture: attaches it, and knows whether it moves.
 
-/** @typedef {'waiting'|'live'|'stalled'} PictureState */
+/** `paused`: the browser does not play it before somebody touches the page, as in iOS's Low Power Mode. */
+/** @typedef {'waiting'|'live'|'stalled'|'paused'} PictureState */
 
 /** A picture that has not changed for this long is said to stand still. */
 const STALL_MS = 2_500;
 const LOOK_MS = 500;
+/** What browsers take for a person's touch. */
+const TOUCHES = ['pointerup', 'touchend', 'click', 'keydown'];
 
 export class Picture {
   /** @type {PictureState} */
@@ -31,6 +34,12 @@ export class Picture {
     }
     // A paused picture is of no use to anybody; some browsers pause it when the page is hidden.
     video.addEventListener('pause', () => this.#play());
+    // One that was refused is asked for again inside the next touch, whatever is touched.
+    for (const touch of TOUCHES) {
+      document.addEventListener(touch, () => {
+        if (this.#stream !== null && video.paused) this.#play();
+      }, { capture: true, passive: true });
+    }
   }
 
   /** @param {MediaStream|null} stream */
@@ -48,7 +57,13 @@ export class Picture {
   }
 
   #play() {
-    if (this.#stream !== null) this.#video.play().catch(() => undefined);
+    const stream = this.#stream;
+    if (stream === null) return;
+    this.#video.play().catch((error) => {
+      // Any other refusal is that of a stream that was replaced meanwhile.
+      const isRefused = error instanceof Error && error.name === 'NotAllowedError';
+      if (isRefused && stream === this.#stream && this.#video.paused) this.#set('paused');
+    });
   }
 
   /** @param {MediaStream} stream */
@@ -62,9 +77,11 @@ export class Picture {
   }
 
   #handleFrame() {
+    // Some browsers hand over frames of a picture that they don't play.
+    if (this.#video.paused) return;
     if (this.#frameAt === 0) performance.mark('doorway:picture');
     this.#frameAt = performance.now();
-    if (this.state !== 'live') this.#set('live');
+    this.#set('live');
   }
 
   #judge() {
@@ -79,6 +96,7 @@ export class Picture {
 
   /** @param {PictureState} state */
   #set(state) {
+    if (this.state === state) return;
     this.state = state;
     this.#changed();
   }

@@ -2,6 +2,7 @@
 
 import { byId, clock, make, setAttribute, setIcon, setText } from './dom.js';
 import { HoldToOpen } from './hold.js';
+import { setName } from './name.js';
 import { Picture } from './picture.js';
 import { text } from '../strings.js';
 
@@ -44,7 +45,8 @@ export class StageView {
   #doorsKey = '';
   /** @type {Session|null} */
   #waiting = null;
-  #whole = recall(FIT_KEY) === 'whole';
+  /** Filling the screen cuts off what is beside the middle, which may be the visitor. */
+  #whole = recall(FIT_KEY) !== 'fill';
   #details = false;
 
   /** @param {StageActions} actions */
@@ -61,7 +63,11 @@ export class StageView {
     onClick('waiting-show', () => this.#waiting !== null && actions.showWaiting(this.#waiting));
     onClick('waiting-ignore', () => this.#waiting !== null && actions.ignoreWaiting(this.#waiting));
     onClick('fit', () => this.#toggleFit());
-    byId('visitor', HTMLVideoElement).addEventListener('dblclick', () => this.#toggleFit());
+    const video = byId('visitor', HTMLVideoElement);
+    video.addEventListener('dblclick', () => this.#toggleFit());
+    video.addEventListener('resize', () => {
+      if (video.videoHeight > 0) byId('picture', HTMLElement).style.setProperty('--shape', String(video.videoWidth / video.videoHeight));
+    });
     onClick('quality', () => {
       this.#details = !this.#details;
       actions.changed();
@@ -99,7 +105,7 @@ export class StageView {
     const { call } = session;
     const title = station?.name ?? call.station;
     const label = call.button?.label ?? '';
-    setText(byId('stage-title', HTMLElement), title);
+    setName(byId('stage-title', HTMLElement), title);
     setAttribute(byId('visitor', HTMLVideoElement), 'aria-label', text('picture.label', { name: title }));
     const eyebrow = byId('stage-eyebrow', HTMLElement);
     const line = byId('stage-text', HTMLElement);
@@ -107,38 +113,39 @@ export class StageView {
     switch (name) {
       case 'ringing':
         setText(eyebrow, text('ringing.title'));
-        setText(line, forWhom);
+        setName(line, forWhom);
         break;
       case 'in-call':
         setText(eyebrow, call.phase === 'answering' || (call.media === 'connecting' && !call.lost)
           ? text('call.connecting')
           : `${text('call.talking')} · ${clock((Date.now() - (session.talkingSince ?? Date.now())) / 1_000)}`);
-        setText(line, forWhom);
+        setName(line, forWhom);
         break;
       case 'watching':
         setText(eyebrow, call.media === 'connected' ? text('watching.title') : text('call.connecting'));
-        setText(line, text('watching.text'));
+        setName(line, watchingWords(station, call.rang));
         break;
     }
   }
 
   /** @param {StageModel} model */
-  #renderPicture({ name, health, session }) {
+  #renderPicture({ name, health, session, station }) {
     const none = health !== null && health.camera.state !== 'working';
     const { state } = this.#picture;
     // A camera that was lost in the call may still send a card of the station's; only an empty picture needs ours.
-    const shown = none && state !== 'live' ? 'none' : state;
+    // A picture that was declined is over, and Chromium plays one black frame of it.
+    const unable = session.peer?.pictureless === true;
+    const shown = state === 'live' && !unable ? state : none ? 'none' : unable ? 'unable' : state;
     const picture = byId('picture', HTMLElement);
     picture.dataset.picture = shown;
-    picture.dataset.fit = this.#whole ? 'whole' : 'fill';
-    setText(byId('placeholder-title', HTMLElement), shown === 'none' ? text('picture.none')
-      : shown === 'stalled' ? text('picture.stalled') : shown === 'waiting' ? text('picture.waiting') : '');
-    setText(byId('placeholder-text', HTMLElement), shown !== 'none' ? ''
-      : name === 'in-call' ? text('picture.none.text') : name === 'ringing' ? text('picture.none.ringing') : '');
+    byId('stage', HTMLElement).dataset.fit = this.#whole ? 'whole' : 'fill';
+    const { title, help } = placeholder(shown, name, opens(station, session.call.rang));
+    setText(byId('placeholder-title', HTMLElement), title);
+    setText(byId('placeholder-text', HTMLElement), help);
     picture.dataset.dimmed = String(session.call.lost && name !== 'ringing');
     const fit = byId('fit', HTMLButtonElement);
     setIcon(fit, this.#whole ? 'fill' : 'fit', text(this.#whole ? 'picture.fill' : 'picture.fit'));
-    fit.hidden = shown === 'none';
+    fit.hidden = shown !== 'live' && shown !== 'stalled';
   }
 
   /** @param {StageModel} model */
@@ -166,8 +173,12 @@ export class StageView {
       byId('doors', HTMLElement).replaceChildren(...this.#doors.map((control) => control.element));
     }
     if (name !== 'in-call') return;
-    const enabled = session.call.phase === 'talking' && session.call.channel && session.call.media === 'connected';
-    for (const control of this.#doors) control.render(session.doors.state(control.door.id), enabled);
+    const { phase, channel, media, rang } = session.call;
+    const enabled = phase === 'talking' && channel && media === 'connected';
+    for (const control of this.#doors) {
+      const shut = !rang && control.door.open_without_ring !== true ? 'door.refused.not_rung' : null;
+      control.render(session.doors.state(control.door.id), enabled && shut === null, shut);
+    }
   }
 
   /** @param {StageModel} model */
@@ -201,7 +212,7 @@ export class StageView {
     this.#waiting = waiting?.session ?? null;
     byId('waiting', HTMLElement).hidden = waiting === null;
     if (waiting === null) return;
-    setText(byId('waiting-text', HTMLElement), text('waiting.text', { name: waiting.name }));
+    setName(byId('waiting-text', HTMLElement), text('waiting.text', { name: waiting.name }));
     setText(byId('waiting-show', HTMLElement), text(name === 'ringing' ? 'waiting.show' : 'waiting.switch'));
   }
 
@@ -229,6 +240,60 @@ export class StageView {
       apply();
       keep(VOLUME_KEY, slider.value);
     });
+  }
+}
+
+/**
+ * Who hears whom, and the way to the door.
+ *
+ * @param {Station|null} station
+ * @param {boolean} rang
+ */
+function watchingWords(station, rang) {
+  const doors = station?.doors ?? [];
+  if (doors.length === 0) return text('watching.text');
+  return text(opens(station, rang) ? 'watching.text.open' : 'watching.text.shut');
+}
+
+/**
+ * Whether there is a door that opens in this call, once it is talked in.
+ *
+ * @param {Station|null} station
+ * @param {boolean} rang
+ */
+function opens(station, rang) {
+  return (station?.doors ?? []).some((door) => rang || door.open_without_ring === true);
+}
+
+/**
+ * What stands in the picture's place.
+ *
+ * @param {'waiting'|'live'|'stalled'|'paused'|'none'|'unable'} shown
+ * @param {StageName} name
+ * @param {boolean} canOpen
+ */
+function placeholder(shown, name, canOpen) {
+  switch (shown) {
+    case 'live': return { title: '', help: '' };
+    case 'waiting': return { title: text('picture.waiting'), help: '' };
+    case 'stalled': return { title: text('picture.stalled'), help: '' };
+    case 'paused': return { title: text('picture.paused'), help: '' };
+    case 'unable': return { title: text('picture.unable'), help: withoutPicture(name, canOpen) };
+    case 'none': return { title: text('picture.none'), help: withoutPicture(name, canOpen) };
+  }
+}
+
+/**
+ * What one can do all the same.
+ *
+ * @param {StageName} name
+ * @param {boolean} canOpen
+ */
+function withoutPicture(name, canOpen) {
+  switch (name) {
+    case 'ringing': return text('picture.none.ringing');
+    case 'in-call': return text(canOpen ? 'picture.none.open' : 'picture.none.talk');
+    case 'watching': return text('picture.none.talk');
   }
 }
 

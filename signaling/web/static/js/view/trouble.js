@@ -54,6 +54,11 @@ export function callLines(session, pressedAgain, actions) {
       text: text(phase === 'ringing' ? 'ringing.again' : 'call.pressed_again'),
     });
   }
+  if (session.channelMissing && phase !== 'ringing') {
+    lines.push({
+      reason: 'channel_missing', text: text('call.channel.text'), help: text('call.channel.help'), tone: 'warn',
+    });
+  }
   // Not while it rings: nothing that can wait belongs beside 'answer'.
   if (session.versionDiffers && phase !== 'ringing') {
     lines.push({
