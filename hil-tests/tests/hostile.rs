@@ -259,12 +259,13 @@ fn a_thousand_odd_clients_leave_no_memory_behind() {
 }
 
 /// Of WebRTC; as many at a time as the station has places for.
-const ODD_CONNECTIONS: usize = 200;
+const ODD_CONNECTIONS: usize = 800;
 
 #[test]
-fn two_hundred_odd_connections_leave_no_memory_behind() {
+fn hundreds_of_odd_connections_leave_no_memory_behind() {
     case(CASE, async |case| {
         let mut device = Simulated::start(case, Config::default()).await?;
+        good_connection(&device).await?;
         odd_connections(&device).await?;
         let before = heap_kib(&device)?;
         for _ in 0..ODD_CONNECTIONS / PLACES {
@@ -282,6 +283,15 @@ fn two_hundred_odd_connections_leave_no_memory_behind() {
 
 /// `max_peers` as it comes.
 const PLACES: usize = 8;
+
+/// What the first connection loads stays: the encoder's libraries and their tables. Some odd ones get that far, others do not.
+async fn good_connection(device: &Simulated) -> Result<()> {
+    let watcher = Receiver::start(&device.socket(), "front-door", Want::Watch).await?;
+    watcher.wait_connected().await?;
+    watcher.signal(ClientSignal::HangUp { call: watcher.call()? }).await?;
+    device.wait_for(Activity::Idle, SOON).await?;
+    Ok(())
+}
 
 /// As many clients as there are places, each of which leaves its connection in another state.
 async fn odd_connections(device: &Simulated) -> Result<()> {
