@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use doorway_proto::control::UnlockOutcome;
+use doorway_core::UnlockOutcome;
 use doorway_proto::state::{Activity, Health};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
@@ -142,11 +142,11 @@ pub fn call_ended(outcome: &'static str, lasted: Duration) {
     histogram!(CALL_DURATION).record(lasted);
 }
 
-/// A client asked for a door.
+/// Somebody wanted a door open.
 pub fn unlock(outcome: &UnlockOutcome) {
     let outcome = match outcome {
         UnlockOutcome::Opened { .. } => "opened",
-        UnlockOutcome::Refused { .. } => "refused",
+        UnlockOutcome::Refused(_) => "refused",
         UnlockOutcome::Failed { .. } => "failed",
     };
     counter!(UNLOCKS, "outcome" => outcome).increment(1);

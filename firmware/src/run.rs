@@ -1,5 +1,6 @@
 //! Puts a station together and runs it until it is told to stop.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use crate::config::{CompanionPlace, Config, DEFAULT_NAME, Named};
+use crate::config::{CompanionPlace, Config, DEFAULT_NAME, DoorConfig, Named};
 use crate::https::{self, CertificateSource};
 use crate::inside::{Around, Inside};
 use crate::link::{Link, Outward};
@@ -271,31 +272,36 @@ fn fits(config: &Config, description: &BoardDescription) -> Result<(), Misfits> 
 /// Every button and door of the configuration that is none of the board's.
 fn unwired(config: &Config, description: &BoardDescription) -> Vec<Misfit> {
     let mut misfits = Vec::new();
-    for exit in description.buttons.iter().filter(|button| button.role == Role::Exit) {
+    let buttons = |role: Role| -> Vec<&str> {
+        description.buttons.iter().filter(|button| button.role == role).map(|wired| wired.id.as_str()).collect()
+    };
+    let wired = buttons(Role::Call);
+    for id in config.buttons.iter().map(|button| &button.shown.id).filter(|id| !wired.contains(&id.as_str())) {
+        misfits.push(misfit(Named::Button(id.to_string()), "call button", &description.name, &wired));
+    }
+    let wired = buttons(Role::Exit);
+    let named: BTreeSet<&str> = config.doors.iter().flat_map(|door| exits_of(door, config, description)).collect();
+    for id in named.iter().filter(|id| !wired.contains(*id)) {
+        misfits.push(misfit(Named::ExitButton((*id).to_owned()), "exit button", &description.name, &wired));
+    }
+    let open_question = config.doors.iter().any(|door| door.exit_buttons.is_none());
+    for exit in wired.iter().filter(|exit| open_question && !named.contains(*exit)) {
         misfits.push(Misfit {
             named: Named::Board,
-            message: format!(
-                "the board's button {:?} is an exit button, and those do not open a door yet",
-                exit.id.as_str()
-            ),
-            remedy: "wire it to the strike itself, and take it out of the board description".into(),
+            message: format!("the board's exit button {exit:?} opens no door"),
+            remedy: format!("name it in the table of its door: exit_buttons = [{exit:?}]"),
         });
     }
-    let calls = description.buttons.iter().filter(|button| button.role == Role::Call);
-    let wired: Vec<&str> = calls.map(|wired| wired.id.as_str()).collect();
-    for button in config.buttons.iter().filter(|button| !wired.contains(&button.id.as_str())) {
-        misfits.push(misfit(Named::Button(button.id.to_string()), "button", &description.name, &wired));
-    }
     let wired: Vec<&str> = description.relays.iter().map(|wired| wired.id.as_str()).collect();
-    for door in config.doors.iter().filter(|door| !wired.contains(&door.id.as_str())) {
-        misfits.push(misfit(Named::Door(door.id.to_string()), "relay", &description.name, &wired));
+    for id in config.doors.iter().map(|door| &door.shown.id).filter(|id| !wired.contains(&id.as_str())) {
+        misfits.push(misfit(Named::Door(id.to_string()), "relay", &description.name, &wired));
     }
-    for (door, pulse) in config.doors.iter().zip(&config.pulses) {
-        let relay = description.relays.iter().find(|relay| relay.id.as_str() == door.id.as_str());
+    for DoorConfig { shown, pulse, .. } in &config.doors {
+        let relay = description.relays.iter().find(|relay| relay.id.as_str() == shown.id.as_str());
         // The board's limit is for a daemon that forgot; one that ends a pulse at the same instant looks like it.
         if let Some(relay) = relay.filter(|relay| *pulse >= relay.max_pulse) {
             misfits.push(Misfit {
-                named: Named::Door(door.id.to_string()),
+                named: Named::Door(shown.id.to_string()),
                 message: format!("the pulse of {pulse:?} is not shorter than the board's limit, {:?}", relay.max_pulse),
                 remedy: "shorten pulse, or raise max_pulse in a board description of your own".into(),
             });
@@ -306,23 +312,45 @@ fn unwired(config: &Config, description: &BoardDescription) -> Vec<Misfit> {
 
 fn misfit(named: Named, kind: &str, board: &str, wired: &[&str]) -> Misfit {
     let id = match &named {
-        Named::Button(id) | Named::Door(id) => id.as_str(),
+        Named::Button(id) | Named::ExitButton(id) | Named::Door(id) => id.as_str(),
         Named::Board | Named::Camera | Named::Recording | Named::Interface(_) | Named::Certificate => board,
     };
     Misfit {
         message: format!("{id:?} is no {kind} of the board {board:?}"),
-        remedy: format!("take one that it has: {}", wired.join(", ")),
+        remedy: match wired {
+            [] => "it has none; add one to a board description of your own".to_owned(),
+            wired => format!("take one that it has: {}", wired.join(", ")),
+        },
         named,
     }
 }
 
-/// The core's settings, with the buttons that hang up, which only the board knows.
+/// The buttons that open a door from the inside.
+fn exits_of<'a>(door: &'a DoorConfig, config: &Config, description: &'a BoardDescription) -> Vec<&'a str> {
+    match &door.exit_buttons {
+        Some(named) => named.iter().map(String::as_str).collect(),
+        None if config.doors.len() == 1 => {
+            let exits = description.buttons.iter().filter(|button| button.role == Role::Exit);
+            exits.map(|button| button.id.as_str()).collect()
+        }
+        None => Vec::new(),
+    }
+}
+
+/// The core's settings, with the buttons that hang up or open from the inside, which only the board tells of.
 fn core_settings(config: &Config, description: &BoardDescription) -> doorway_core::Settings {
     let mut settings = config.core(rand::random());
     let press = doorway_core::press::PressSettings { hold: config.hold, ..Default::default() };
-    for button in description.buttons.iter().filter(|button| button.role == Role::HangUp) {
-        let id = doorway_core::ButtonId::new(button.id.as_str());
-        settings.buttons.push(ButtonSettings { id, role: ButtonRole::HangUp, press });
+    for button in &description.buttons {
+        let role = match button.role {
+            Role::Call => continue,
+            Role::HangUp => ButtonRole::HangUp,
+            Role::Exit => ButtonRole::Exit,
+        };
+        settings.buttons.push(ButtonSettings { id: button.id.as_str().into(), role, press });
+    }
+    for (door, settings) in config.doors.iter().zip(&mut settings.doors) {
+        settings.exit_buttons = exits_of(door, config, description).into_iter().map(Into::into).collect();
     }
     settings
 }
@@ -331,8 +359,8 @@ fn state_of(config: &Config) -> StationState {
     StationState {
         id: config.id.clone(),
         name: config.name.clone(),
-        buttons: config.buttons.clone(),
-        doors: config.doors.clone(),
+        buttons: config.buttons.iter().map(|button| button.shown.clone()).collect(),
+        doors: config.doors.iter().map(|door| door.shown.clone()).collect(),
         activity: Activity::Idle,
         media: crate::station::media_at_rest(config),
         faults: Vec::new(),
@@ -388,5 +416,28 @@ mod tests {
         let places: Vec<&str> =
             error.lines().filter_map(|line| line.strip_prefix("doorway.toml:")?.split(": ").next()).collect();
         assert_eq!(places, ["4:6", "6:6", "8:6", "10:10", "12:15", "12:24", "15:15"], "{error}");
+    }
+
+    fn exits(doors: &str) -> Result<Vec<Vec<String>>, String> {
+        let text = format!("[board]\ndescription = \"simulated\"\n{doors}");
+        let path = Path::new("doorway.toml");
+        let config = Config::parse(path, &text).unwrap();
+        let description = board(&config).unwrap();
+        if let Err(misfits) = fits(&config, &description) {
+            return Err(Config::misfits_in(path, &text, misfits.0).to_string());
+        }
+        let doors = core_settings(&config, &description).doors;
+        Ok(doors.iter().map(|door| door.exit_buttons.iter().map(ToString::to_string).collect()).collect())
+    }
+
+    #[test]
+    fn the_only_door_is_left_by_every_exit_button_and_others_by_what_they_name() {
+        assert_eq!(exits("[[door]]\nid = \"door\"\n"), Ok(vec![vec!["exit".to_owned()]]));
+        assert_eq!(exits(""), Ok(vec![]));
+        assert_eq!(exits("[[door]]\nid = \"door\"\nexit_buttons = []\n"), Ok(vec![vec![]]));
+        let which = exits("[[door]]\nid = \"door\"\n[[door]]\nid = \"gate\"\n").unwrap_err();
+        assert!(which.contains("the board's exit button \"exit\" opens no door"), "{which}");
+        let other = exits("[[door]]\nid = \"door\"\nexit_buttons = [\"exit\", \"call\"]\n").unwrap_err();
+        assert!(other.starts_with("doorway.toml:5:25: \"call\" is no exit button"), "{other}");
     }
 }

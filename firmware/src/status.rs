@@ -65,8 +65,8 @@ pub struct StationName {
 pub struct CallStatus {
     /// The call.
     pub id: String,
-    /// Who talks with the visitor.
-    pub talker: Option<String>,
+    /// Whoever talks with the visitor.
+    pub talkers: Vec<String>,
     /// Everybody who has a part in it.
     pub peers: Vec<PeerStatus>,
 }
@@ -189,13 +189,14 @@ pub struct DoorStatus {
 pub struct Opening {
     /// When the relay had acted, in milliseconds since the Unix epoch.
     pub at_ms: f64,
-    /// The client that asked for it.
-    pub client: String,
-    /// What a person reads of that client.
+    /// The client that asked for it, if one did.
+    pub client: Option<String>,
+    /// What a person reads of whoever opened it: the client's name, or the exit button's.
     pub name: String,
-    /// The call.
-    pub call: String,
-    /// `rung_call` after a press, `call_without_ring` where the door may do without.
+    /// The call, if it was opened in one.
+    pub call: Option<String>,
+    /// `rung_call` after a press, `call_without_ring` where the door may do without, `exit_button` from the inside, `keypad`,
+    /// `automation`.
     pub way: &'static str,
 }
 

@@ -106,7 +106,7 @@ impl<D: Device> Scene<D> {
         self.page.wait_view(View::InCall, SOON).await?;
         let status = self.device.wait_for(Activity::InCall, SOON).await?;
         let call = status.call.as_ref().context("the station is in a call and tells none")?;
-        ensure!(call.talker.is_some(), "nobody talks in {call:?}");
+        ensure!(!call.talkers.is_empty(), "nobody talks in {call:?}");
         Ok(status)
     }
 

@@ -104,6 +104,23 @@ fn the_door_stays_shut_for_who_only_watches_or_is_only_rung() {
 }
 
 #[test]
+fn who_is_inside_opens_the_door_by_the_exit_button_though_nobody_calls() {
+    case(CASE, async |case| {
+        let mut device = Simulated::start(case, Config::default()).await?;
+        device.panel().press("exit").await?;
+        let relay = relay_after(&device, 2).await?;
+        let [open, close] = relay.moves[..] else { anyhow::bail!("opened and closed once, but: {relay:?}") };
+        ensure!(open.energised && !close.energised, "{relay:?}");
+        let status = device.status().await?;
+        ensure!(status.activity == Activity::Idle && status.marks.press_accepted_ms.is_none(), "it rang: {status:?}");
+        let opened = status.doors.iter().find_map(|door| door.opened.clone()).context("its opening is not told")?;
+        ensure!((opened.name.as_str(), opened.way.as_str()) == ("exit", "exit_button"), "{opened:?}");
+        device.nothing_is_left().await?;
+        device.stop().await
+    });
+}
+
+#[test]
 fn a_door_that_was_opened_closes_though_the_call_ends_meanwhile() {
     case(CASE, async |case| {
         let scene = Scene::talking(case, Config::default()).await?;

@@ -47,7 +47,7 @@ fn a_press_rings_and_the_visitor_moves_in_the_page_before_anybody_answers() {
         ensure!(status.activity == Activity::Ringing, "{:?}", status.activity);
         ensure!(status.marks.receipts == 1, "one page rings, {} receipts came", status.marks.receipts);
         let call = status.call.ok_or_else(|| anyhow::anyhow!("it rings without a call"))?;
-        ensure!(call.talker.is_none(), "{call:?}");
+        ensure!(call.talkers.is_empty(), "{call:?}");
         // Seeing is not hearing: nobody listens to a visitor who was not answered.
         let tone = scene.page.tone().await?;
         ensure!(tone.is_none_or(|tone| !tone.is_tone(STATION_HZ)), "the visitor is heard already: {tone:?}");

@@ -6,11 +6,12 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::ids::{CallId, ClientId, DoorId};
-use crate::messages::{Action, Fault, OpenedIn, Record, UnlockOutcome, UnlockRefusal};
+use crate::access::Grant;
+use crate::ids::DoorId;
+use crate::messages::{Action, Fault, UnlockOutcome};
+use crate::settings::DoorSettings;
 
 /// The longest time that a relay stays energised, whatever the configuration says.
 pub const PULSE_CAP: Duration = Duration::from_secs(30);
@@ -22,91 +23,33 @@ pub const REPORT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long until a relay that did not release is told to again.
 pub const RELEASE_RETRY: Duration = Duration::from_secs(1);
 
-/// A door.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DoorSettings {
-    /// Its name.
-    pub id: DoorId,
-    /// How long its relay is energised, at most [`PULSE_CAP`]. 3 s is time to push a door whose opener hums.
-    pub pulse: Duration,
-    /// How often it may be opened within [`openings_window`](Self::openings_window).
-    pub most_openings: usize,
-    /// Whether it opens for somebody who talks although nobody pressed a button. Off, so that nobody opens a door while
-    /// nobody stands before it.
-    pub open_without_ring: bool,
-    /// The time that [`most_openings`](Self::most_openings) is counted over. Ten in a minute let a family in, and keep
-    /// a program from wearing out the opener.
-    pub openings_window: Duration,
-}
-
-impl DoorSettings {
-    /// A door with the defaults.
-    pub fn new(id: DoorId) -> Self {
-        Self {
-            id,
-            pulse: Duration::from_secs(3),
-            open_without_ring: false,
-            most_openings: 10,
-            openings_window: Duration::from_secs(60),
-        }
-    }
-}
-
-/// Who asks for a door, to be told what became of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Unlock {
-    pub(crate) client: ClientId,
-    pub(crate) call: CallId,
-    pub(crate) request: u32,
-    pub(crate) door: DoorId,
-    pub(crate) name: Arc<str>,
-    pub(crate) opened_in: OpenedIn,
-}
-
-impl Unlock {
-    pub(crate) fn answer(self, outcome: UnlockOutcome, out: &mut VecDeque<Action>) {
-        let Self { client, call, request, door, .. } = self;
-        out.push_back(Action::UnlockResult { client, call, request, door, outcome });
-    }
-
-    fn record(&self) -> Record {
-        Record::DoorOpened {
-            door: self.door.clone(),
-            call: self.call,
-            client: self.client.clone(),
-            name: Arc::clone(&self.name),
-            opened_in: self.opened_in,
-        }
-    }
-}
-
-/// One door's relay and its rules.
+/// One door's relay.
 #[derive(Debug)]
 pub(crate) struct Door {
-    settings: DoorSettings,
+    id: DoorId,
+    pulse: Duration,
     state: State,
     /// What the shell reported last.
     energised: bool,
     stuck: bool,
-    /// When it was opened lately, oldest first; never more than `most_openings`.
-    openings: VecDeque<Instant>,
 }
 
 #[derive(Debug)]
 enum State {
     Closed,
-    Opening { unlock: Unlock, told_at: Instant },
+    Opening { grant: Grant, told_at: Instant },
     Open { release_at: Instant },
     Releasing { again_at: Instant },
 }
 
 impl Door {
-    pub(crate) fn new(settings: DoorSettings) -> Self {
-        Self { settings, state: State::Closed, energised: false, stuck: false, openings: VecDeque::new() }
+    pub(crate) fn new(settings: &DoorSettings) -> Self {
+        let (id, pulse) = (settings.id.clone(), settings.pulse);
+        Self { id, pulse, state: State::Closed, energised: false, stuck: false }
     }
 
     pub(crate) fn id(&self) -> &DoorId {
-        &self.settings.id
+        &self.id
     }
 
     pub(crate) fn is_energised(&self) -> bool {
@@ -121,40 +64,26 @@ impl Door {
         matches!(self.state, State::Closed)
     }
 
-    /// Opens the door for somebody who may.
-    pub(crate) fn handle_unlock(&mut self, unlock: Unlock, now: Instant, out: &mut VecDeque<Action>) {
-        if unlock.opened_in == OpenedIn::CallWithoutRing && !self.settings.open_without_ring {
-            return unlock.answer(UnlockOutcome::Refused(UnlockRefusal::NotRung), out);
-        }
-        if !self.is_closed() {
-            return unlock.answer(UnlockOutcome::Refused(UnlockRefusal::AlreadyOpen), out);
-        }
-        let window = self.settings.openings_window;
-        while self.openings.front().is_some_and(|opening| *opening + window <= now) {
-            self.openings.pop_front();
-        }
-        if self.openings.len() >= self.settings.most_openings {
-            return unlock.answer(UnlockOutcome::Refused(UnlockRefusal::TooOften), out);
-        }
-        self.openings.push_back(now);
-        self.state = State::Opening { unlock, told_at: now };
-        out.push_back(Action::MoveRelay { door: self.settings.id.clone(), energise: true });
+    /// Opens the door, which is closed.
+    pub(crate) fn handle_grant(&mut self, grant: Grant, now: Instant, out: &mut VecDeque<Action>) {
+        self.state = State::Opening { grant, told_at: now };
+        out.push_back(Action::MoveRelay { door: self.id.clone(), energise: true });
     }
 
     /// The relay moved.
     pub(crate) fn handle_acted(&mut self, energised: bool, now: Instant, out: &mut VecDeque<Action>) {
         if self.energised != energised {
             self.energised = energised;
-            out.push_back(Action::DoorMoved { door: self.settings.id.clone(), open: energised });
+            out.push_back(Action::DoorMoved { door: self.id.clone(), open: energised });
         }
         match (std::mem::replace(&mut self.state, State::Closed), energised) {
-            (State::Opening { unlock, told_at }, true) => {
+            (State::Opening { grant, told_at }, true) => {
                 // The relay may have moved any time since it was told to, so that the cap counts from there.
-                let release_at = (now + self.settings.pulse).min(told_at + PULSE_CAP);
+                let release_at = (now + self.pulse).min(told_at + PULSE_CAP);
                 let pulse = release_at.saturating_duration_since(now);
                 self.state = State::Open { release_at };
-                out.push_back(Action::Record(unlock.record()));
-                unlock.answer(UnlockOutcome::Opened { pulse }, out);
+                out.push_back(Action::Record(grant.record()));
+                grant.answer(UnlockOutcome::Opened { pulse }, out);
             }
             // A report of an older command.
             (state @ State::Opening { .. }, false) | (state @ State::Releasing { .. }, true) => self.state = state,
@@ -173,8 +102,8 @@ impl Door {
     /// The relay could not be moved.
     pub(crate) fn handle_failed(&mut self, energised: bool, message: String, now: Instant, out: &mut VecDeque<Action>) {
         match (std::mem::replace(&mut self.state, State::Closed), energised) {
-            (State::Opening { unlock, .. }, true) => {
-                unlock.answer(UnlockOutcome::Failed { message }, out);
+            (State::Opening { grant, .. }, true) => {
+                grant.answer(UnlockOutcome::Failed { message }, out);
                 self.release(now, out);
             }
             (State::Releasing { again_at }, false) => {
@@ -196,8 +125,8 @@ impl Door {
     pub(crate) fn handle_shutdown(&mut self, now: Instant, out: &mut VecDeque<Action>) {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Closed => {}
-            State::Opening { unlock, .. } => {
-                unlock.answer(UnlockOutcome::Failed { message: "the station is closing down".to_owned() }, out);
+            State::Opening { grant, .. } => {
+                grant.answer(UnlockOutcome::Failed { message: "the station is closing down".to_owned() }, out);
                 self.release(now, out);
             }
             State::Open { .. } => self.release(now, out),
@@ -212,9 +141,9 @@ impl Door {
         }
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Closed => {}
-            State::Opening { unlock, .. } => {
-                let message = format!("the relay of door {} did not report that it acted", self.settings.id);
-                unlock.answer(UnlockOutcome::Failed { message }, out);
+            State::Opening { grant, .. } => {
+                let message = format!("the relay of door {} did not report that it acted", self.id);
+                grant.answer(UnlockOutcome::Failed { message }, out);
                 self.release(now, out);
             }
             State::Open { .. } => self.release(now, out),
@@ -236,7 +165,7 @@ impl Door {
 
     fn release(&mut self, now: Instant, out: &mut VecDeque<Action>) {
         self.state = State::Releasing { again_at: now + REPORT_TIMEOUT };
-        out.push_back(Action::MoveRelay { door: self.settings.id.clone(), energise: false });
+        out.push_back(Action::MoveRelay { door: self.id.clone(), energise: false });
     }
 
     fn report_stuck(&mut self, out: &mut VecDeque<Action>) {
@@ -246,6 +175,6 @@ impl Door {
     }
 
     fn fault(&self, present: bool) -> Action {
-        Action::Fault { fault: Fault::RelayStuck(self.settings.id.clone()), present }
+        Action::Fault { fault: Fault::RelayStuck(self.id.clone()), present }
     }
 }

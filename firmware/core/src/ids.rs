@@ -67,6 +67,15 @@ impl fmt::Display for CallId {
     }
 }
 
+/// One client's part in one call.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Leg {
+    /// The client.
+    pub client: ClientId,
+    /// The call.
+    pub call: CallId,
+}
+
 /// Why a text names no call of this station.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a call of this station is named by 16 lower-case hexadecimal digits")]

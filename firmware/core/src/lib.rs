@@ -9,6 +9,7 @@
 //! Nothing here reads a clock, opens a socket or waits. Beside the station stand three helpers of the same make, which
 //! a shell uses for each connection or encoder: [`backoff`], [`congestion::Steering`] and [`congestion::KeyframeGate`].
 
+pub mod access;
 pub mod backoff;
 pub mod congestion;
 pub mod door;
@@ -22,7 +23,8 @@ pub mod settings;
 mod call;
 mod station;
 
-pub use ids::{ButtonId, CallId, ClientId, DoorId};
-pub use messages::{Action, Activity, EndReason, Fault, Input, OpenedIn, Record, Ring, UnlockOutcome, UnlockRefusal};
-pub use settings::{ButtonRole, ButtonSettings, CallSettings, RingGroup, Settings, SettingsError};
+pub use access::{Requester, Way};
+pub use ids::{ButtonId, CallId, ClientId, DoorId, Leg};
+pub use messages::{Action, Activity, EndReason, Fault, Input, Record, Ring, UnlockOutcome, UnlockRefusal};
+pub use settings::{ButtonRole, ButtonSettings, CallSettings, DoorSettings, RingGroup, Settings, SettingsError};
 pub use station::{CallView, Station};

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::ids::{ButtonId, CallId, ClientId, DoorId};
+use crate::access::{Requester, Way};
+use crate::ids::{ButtonId, CallId, ClientId, DoorId, Leg};
 use crate::indicator::{Chime, Indicator};
 
 /// What happened, as the shell saw it. An input that names a call which is not the present one, or a button or door
@@ -28,8 +29,6 @@ pub enum Input {
         /// Whether the contact is closed.
         pressed: bool,
     },
-    /// The visitor ended the call.
-    ExitedByButton,
     /// A client came into the room, or came back over a new connection.
     ClientHere {
         /// The client.
@@ -45,83 +44,34 @@ pub enum Input {
     /// The companion is out of reach: the same as `ClientGone` for every client.
     CompanionLost,
     /// The receipt for a ring.
-    Rang {
-        /// The client.
-        client: ClientId,
-        /// The call.
-        call: CallId,
-    },
+    Rang(Leg),
     /// A client wants to see the visitor though nobody pressed.
     Watch {
         /// The client.
         client: ClientId,
     },
     /// A client wants to talk. It does once its media are up; until then the others ring on.
-    Accept {
-        /// The client.
-        client: ClientId,
-        /// The call.
-        call: CallId,
-    },
+    Accept(Leg),
     /// A client does not want to; others may.
-    Decline {
-        /// The client.
-        client: ClientId,
-        /// The call.
-        call: CallId,
-    },
+    Decline(Leg),
     /// A client's media connection broke off, as it sees it, and it wants another one for the same call.
-    Reconnect {
-        /// The client.
-        client: ClientId,
-        /// The call.
-        call: CallId,
-    },
+    Reconnect(Leg),
     /// A client is done.
-    HangUp {
-        /// The client.
-        client: ClientId,
-        /// The call.
-        call: CallId,
-    },
+    HangUp(Leg),
     /// A client sent something that was not understood: its part ends.
-    Malformed {
-        /// The client.
-        client: ClientId,
-        /// The call.
-        call: CallId,
-    },
+    Malformed(Leg),
     /// The media connection of an invited client is up.
-    PeerConnected {
-        /// The client.
-        client: ClientId,
-        /// The call.
-        call: CallId,
-    },
+    PeerConnected(Leg),
     /// The media connection of a client is gone or could not be made. Not to be sent for a peer that was closed by
     /// [`Action::ClosePeer`].
-    PeerLost {
-        /// The client.
-        client: ClientId,
-        /// The call.
-        call: CallId,
-    },
+    PeerLost(Leg),
     /// As [`Input::PeerLost`], of one that never was up: its encryption could not be agreed on, and another try would go the
     /// same way.
-    HandshakeFailed {
-        /// The client.
-        client: ClientId,
-        /// The call.
-        call: CallId,
-    },
-    /// A client asks for a door. Answered by exactly one [`Action::UnlockResult`].
+    HandshakeFailed(Leg),
+    /// Somebody wants a door open. Answered by exactly one [`Action::UnlockResult`].
     Unlock {
-        /// The client.
-        client: ClientId,
-        /// The call.
-        call: CallId,
-        /// The client's number for this request.
-        request: u32,
+        /// Who.
+        requester: Requester,
         /// The door.
         door: DoorId,
     },
@@ -165,35 +115,24 @@ pub struct Ring {
 pub enum Action {
     /// Make a peer and send its offer: inside a ring, or alone when the client asked to watch or needs a new one.
     Invite {
-        /// The client; it has no peer at this moment.
-        client: ClientId,
-        /// The call.
-        call: CallId,
+        /// Which client, in which call; it has no peer at this moment.
+        leg: Leg,
         /// Whether the client is rung with it.
         ring: Option<Ring>,
     },
     /// Ring a client that has an offer of this call already, or that gets one when a place is free.
     Ring {
-        /// The client.
-        client: ClientId,
-        /// The call.
-        call: CallId,
+        /// Which client, in which call.
+        leg: Leg,
         /// How.
         ring: Ring,
     },
     /// Tell a client that it talks with the visitor: it accepted, and its media are up.
-    Accepted {
-        /// The client.
-        client: ClientId,
-        /// The call.
-        call: CallId,
-    },
+    Accepted(Leg),
     /// Tell a client that the call is over for it.
     Ended {
-        /// The client.
-        client: ClientId,
-        /// The call.
-        call: CallId,
+        /// Which client, in which call.
+        leg: Leg,
         /// Why.
         reason: EndReason,
     },
@@ -204,34 +143,14 @@ pub enum Action {
         /// Why.
         reason: EndReason,
     },
-    /// Tell the client that talks that the visitor pressed again.
-    PressedAgain {
-        /// The client.
-        client: ClientId,
-        /// The call.
-        call: CallId,
-    },
+    /// Tell a client that talks that the visitor pressed again.
+    PressedAgain(Leg),
     /// Close a client's peer and forget it.
-    ClosePeer {
-        /// The client.
-        client: ClientId,
-        /// The call.
-        call: CallId,
-    },
+    ClosePeer(Leg),
     /// Let the visitor and this client hear each other.
-    AudioOn {
-        /// The client.
-        client: ClientId,
-        /// The call.
-        call: CallId,
-    },
+    AudioOn(Leg),
     /// End that.
-    AudioOff {
-        /// The client.
-        client: ClientId,
-        /// The call.
-        call: CallId,
-    },
+    AudioOff(Leg),
     /// A press passed the filter; its effects follow.
     PressAccepted {
         /// The button.
@@ -240,6 +159,16 @@ pub enum Action {
         at: Instant,
         /// A ring begins with it; a further press acknowledges one that is on, and one that hangs up begins nothing.
         rings: bool,
+    },
+    /// Turn the camera on, or off soon: whoever comes back at once should not wait for it.
+    Video {
+        /// Whether somebody is to see the visitor.
+        on: bool,
+    },
+    /// Turn microphone and speaker on, or off once the last chime is over.
+    Sound {
+        /// Whether the visitor is to hear something, or to be heard.
+        on: bool,
     },
     /// Play this to the visitor.
     Chime(Chime),
@@ -254,14 +183,10 @@ pub enum Action {
         /// Whether to energise it.
         energise: bool,
     },
-    /// Tell a client what became of its request for a door.
+    /// Tell whoever wanted a door open what became of it.
     UnlockResult {
-        /// The client.
-        client: ClientId,
-        /// The call that it named.
-        call: CallId,
-        /// The client's number for the request.
-        request: u32,
+        /// Who.
+        requester: Requester,
         /// The door.
         door: DoorId,
         /// What became of it.
@@ -281,7 +206,7 @@ pub enum Action {
         /// Whether it is wrong now.
         present: bool,
     },
-    /// A line for the call log.
+    /// What happened, for whoever keeps a history.
     Record(Record),
 }
 
@@ -353,15 +278,10 @@ pub enum UnlockRefusal {
     TooOften,
     /// Nobody pressed a button, and this door opens only in a call that was rung.
     NotRung,
-}
-
-/// In what kind of call a door was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum OpenedIn {
-    /// A visitor had pressed a button.
-    RungCall,
-    /// Somebody talked with the visitor without having been rung.
-    CallWithoutRing,
+    /// This door does not open for a requester of this kind.
+    NotAllowed,
+    /// The station is closing down.
+    Closing,
 }
 
 /// What can be wrong with the door station itself.
@@ -375,7 +295,7 @@ pub enum Fault {
     TooManyClients,
 }
 
-/// A line for the call log. Every call has one `Started` and, at its end, one `Ended` or one `Missed`.
+/// What happened, for whoever keeps a history. Every call has one `Started` and, at its end, one `Ended` or one `Missed`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
     /// A call began.
@@ -392,27 +312,46 @@ pub enum Record {
         /// The button.
         button: ButtonId,
     },
+    /// A client confirmed that it rings, for the first time in this call.
+    Rang {
+        /// Which client, in which call.
+        leg: Leg,
+        /// How many have by now.
+        receipts: usize,
+        /// How long after the ring began.
+        after: Duration,
+    },
     /// Somebody answered.
     Answered {
-        /// The call.
-        call: CallId,
-        /// Who.
-        client: ClientId,
+        /// Which client, in which call.
+        leg: Leg,
         /// How long it had rung, or been watched, until its media were up.
         after: Duration,
+    },
+    /// Somebody joined those who talk with the visitor.
+    Joined {
+        /// Which client, in which call.
+        leg: Leg,
     },
     /// A door was opened: its relay has acted.
     DoorOpened {
         /// The door.
         door: DoorId,
-        /// The call.
-        call: CallId,
-        /// Who.
-        client: ClientId,
-        /// What a person reads of that client; may be empty.
+        /// Who opened it.
+        requester: Requester,
+        /// What a person reads of the requester; may be empty.
         name: Arc<str>,
-        /// In what kind of call.
-        opened_in: OpenedIn,
+        /// By what right.
+        way: Way,
+    },
+    /// A door stayed shut though somebody wanted it open.
+    DoorRefused {
+        /// The door, or what was taken for one.
+        door: DoorId,
+        /// Who wanted it open.
+        requester: Requester,
+        /// Why it stayed shut.
+        reason: UnlockRefusal,
     },
     /// A call was answered, watched or declined, and is over.
     Ended {

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::door::DoorSettings;
 use crate::ids::{ButtonId, CallId, DoorId};
 use crate::press::PressSettings;
 
@@ -45,6 +44,8 @@ pub enum ButtonRole {
     Call(RingGroup),
     /// It ends the call.
     HangUp,
+    /// It opens from the inside the doors that name it (request to exit).
+    Exit,
 }
 
 /// Whom a button rings.
@@ -61,6 +62,45 @@ impl RingGroup {
         match self {
             Self::Everybody => true,
             Self::Named(names) => names.contains(name),
+        }
+    }
+}
+
+/// A door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoorSettings {
+    /// Its name.
+    pub id: DoorId,
+    /// How long its relay is energised, at most [`PULSE_CAP`](crate::door::PULSE_CAP). 3 s is time to push a door whose opener hums.
+    pub pulse: Duration,
+    /// How often it may be opened within [`openings_window`](Self::openings_window).
+    pub max_openings: usize,
+    /// Whether it opens for somebody who talks although nobody pressed a button. Off, so that nobody opens a door while
+    /// nobody stands before it.
+    pub open_without_ring: bool,
+    /// The buttons that open it from the inside, at any time.
+    pub exit_buttons: Vec<ButtonId>,
+    /// Whether it opens for a code at the door.
+    pub open_by_keypad: bool,
+    /// Whether it opens for a program of the household. Off, so that a house that was taken over opens nothing.
+    pub open_by_automation: bool,
+    /// The time that [`max_openings`](Self::max_openings) is counted over. Ten in a minute let a family in, and keep
+    /// a program from wearing out the opener.
+    pub openings_window: Duration,
+}
+
+impl DoorSettings {
+    /// A door with the defaults.
+    pub fn new(id: DoorId) -> Self {
+        Self {
+            id,
+            pulse: Duration::from_secs(3),
+            open_without_ring: false,
+            exit_buttons: Vec::new(),
+            open_by_keypad: false,
+            open_by_automation: false,
+            max_openings: 10,
+            openings_window: Duration::from_secs(60),
         }
     }
 }
@@ -85,6 +125,8 @@ pub struct CallSettings {
     /// How many clients may have a peer at a time; each costs an encryption of every packet. Further ones ring without a
     /// picture, and get one when they accept.
     pub max_peers: usize,
+    /// How many clients may talk with the visitor at a time.
+    pub max_talkers: usize,
     /// How many clients are remembered, and rung. It has to be what the companion lets in: one that names more is not to be
     /// trusted with the station's memory.
     pub max_clients: usize,
@@ -100,6 +142,7 @@ impl Default for CallSettings {
             connect_timeout: Duration::from_secs(10),
             reconnect_timeout: Duration::from_secs(6),
             max_peers: 8,
+            max_talkers: 1,
             max_clients: 1024,
         }
     }
@@ -114,6 +157,14 @@ pub enum SettingsError {
     /// Two doors share a name.
     #[error("two doors are named {0}; give each its own name")]
     DuplicateDoor(DoorId),
+    /// A door is to be left by a button that is none, or that is for something else.
+    #[error("door {door} is left by {button}, which is no exit button")]
+    NoExitButton {
+        /// The door.
+        door: DoorId,
+        /// What it names.
+        button: ButtonId,
+    },
     /// A duration or bound that must not be zero.
     #[error("{0} must be more than nothing")]
     Zero(&'static str),
@@ -131,6 +182,13 @@ impl Settings {
         let mut doors = BTreeSet::new();
         if let Some(twice) = self.doors.iter().find(|door| !doors.insert(&door.id)) {
             return Err(SettingsError::DuplicateDoor(twice.id.clone()));
+        }
+        let exits: BTreeSet<&ButtonId> =
+            self.buttons.iter().filter(|button| button.role == ButtonRole::Exit).map(|button| &button.id).collect();
+        for door in &self.doors {
+            if let Some(button) = door.exit_buttons.iter().find(|button| !exits.contains(button)) {
+                return Err(SettingsError::NoExitButton { door: door.id.clone(), button: button.clone() });
+            }
         }
         let call = &self.call;
         let durations = [
@@ -158,10 +216,13 @@ impl Settings {
         if call.max_peers == 0 {
             return Err(SettingsError::Zero("the number of peers"));
         }
+        if call.max_talkers == 0 {
+            return Err(SettingsError::Zero("the number of those who talk"));
+        }
         if call.max_clients == 0 {
             return Err(SettingsError::Zero("the number of clients"));
         }
-        if self.doors.iter().any(|door| door.most_openings == 0) {
+        if self.doors.iter().any(|door| door.max_openings == 0) {
             return Err(SettingsError::Zero("a door's openings"));
         }
         Ok(())
@@ -197,6 +258,16 @@ mod tests {
         let mut twice = settings();
         twice.doors.push(DoorSettings::new("door".into()));
         assert_eq!(twice.check(), Err(SettingsError::DuplicateDoor("door".into())));
+    }
+
+    #[test]
+    fn a_door_is_left_by_an_exit_button_only() {
+        let mut settings = settings();
+        settings.doors[0].exit_buttons = vec!["call".into()];
+        let refused = SettingsError::NoExitButton { door: "door".into(), button: "call".into() };
+        assert_eq!(settings.check(), Err(refused));
+        settings.buttons[0].role = ButtonRole::Exit;
+        assert_eq!(settings.check(), Ok(()));
     }
 
     #[test]

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
+use crate::access::{Access, Grant, Requester};
 use crate::call::CallMachine;
-use crate::door::{Door, Unlock};
+use crate::door::Door;
 use crate::ids::{ButtonId, CallId, ClientId, DoorId};
 use crate::indicator::{Indicator, Scene, indicator};
-use crate::messages::{Action, Activity, Fault, Input, UnlockOutcome, UnlockRefusal};
+use crate::messages::{Action, Activity, Fault, Input, Record, UnlockOutcome, UnlockRefusal};
 use crate::press::{PressEvent, PressFilter};
-use crate::settings::{ButtonRole, Settings, SettingsError};
+use crate::settings::{ButtonRole, DoorSettings, Settings, SettingsError};
 
 /// A door station's decisions. See the [crate] for its run loop.
 ///
@@ -18,7 +19,7 @@ use crate::settings::{ButtonRole, Settings, SettingsError};
 pub struct Station {
     buttons: BTreeMap<ButtonId, Button>,
     call: CallMachine,
-    doors: Vec<Door>,
+    doors: Vec<Entrance>,
     stuck: BTreeSet<ButtonId>,
     trouble: bool,
     closing: bool,
@@ -28,8 +29,22 @@ pub struct Station {
 
 #[derive(Debug)]
 struct Button {
-    hangs_up: bool,
+    press: Press,
     filter: PressFilter,
+}
+
+/// What a press does.
+#[derive(Debug, Clone, Copy)]
+enum Press {
+    Rings,
+    HangsUp,
+    Opens,
+}
+
+#[derive(Debug)]
+struct Entrance {
+    access: Access,
+    door: Door,
 }
 
 /// A call as it is now.
@@ -37,10 +52,10 @@ struct Button {
 pub struct CallView {
     /// Its number.
     pub id: CallId,
-    /// Who talks with the visitor.
-    pub talker: Option<ClientId>,
+    /// Whoever talks with the visitor.
+    pub talkers: Vec<ClientId>,
     /// Everybody who has a part in it, and whether its media are connected.
-    pub peers: Vec<(ClientId, bool)>,
+    pub participants: Vec<(ClientId, bool)>,
 }
 
 impl Station {
@@ -53,19 +68,20 @@ impl Station {
         let mut buttons = BTreeMap::new();
         let mut groups = BTreeMap::new();
         for button in settings.buttons {
-            let hangs_up = match button.role {
+            let press = match button.role {
                 ButtonRole::Call(group) => {
                     groups.insert(button.id.clone(), group);
-                    false
+                    Press::Rings
                 }
-                ButtonRole::HangUp => true,
+                ButtonRole::HangUp => Press::HangsUp,
+                ButtonRole::Exit => Press::Opens,
             };
-            buttons.insert(button.id, Button { hangs_up, filter: PressFilter::new(button.press) });
+            buttons.insert(button.id, Button { press, filter: PressFilter::new(button.press) });
         }
         let mut station = Self {
             buttons,
             call: CallMachine::new(settings.call, groups, settings.first_call),
-            doors: settings.doors.into_iter().map(Door::new).collect(),
+            doors: settings.doors.iter().map(Entrance::new).collect(),
             stuck: BTreeSet::new(),
             trouble: false,
             closing: false,
@@ -93,39 +109,36 @@ impl Station {
                 }
                 self.filtered(now);
             }
-            Input::ExitedByButton => self.call.handle_exit(now, out),
             Input::ClientHere { client, name } => self.call.handle_here(client, name, now, out),
             Input::ClientGone { client } => self.call.handle_gone(&client, now, out),
             Input::CompanionLost => self.call.handle_companion_lost(now, out),
-            Input::Rang { client, call } => self.call.handle_rang(&client, call),
+            Input::Rang(leg) => self.call.handle_rang(leg, now, out),
             Input::Watch { client } => self.call.handle_watch(client, now, out),
-            Input::Accept { client, call } => self.call.handle_accept(&client, call, now, out),
-            Input::Decline { client, call } => self.call.handle_decline(&client, call, now, out),
-            Input::Reconnect { client, call } => self.call.handle_reconnect(&client, call, now, out),
-            Input::HangUp { client, call } => self.call.handle_hang_up(&client, call, now, out),
-            Input::Malformed { client, call } => self.call.handle_malformed(&client, call, now, out),
-            Input::PeerConnected { client, call } => self.call.handle_connected(&client, call, now, out),
-            Input::PeerLost { client, call } => self.call.handle_lost(&client, call, now, out),
-            Input::HandshakeFailed { client, call } => self.call.handle_handshake_failed(&client, call, now, out),
-            Input::Unlock { client, call, request, door } => {
-                self.unlock(client, call, request, door, now);
-            }
+            Input::Accept(leg) => self.call.handle_accept(&leg, now, out),
+            Input::Decline(leg) => self.call.handle_decline(&leg, now, out),
+            Input::Reconnect(leg) => self.call.handle_reconnect(&leg, now, out),
+            Input::HangUp(leg) => self.call.handle_hang_up(&leg, now, out),
+            Input::Malformed(leg) => self.call.handle_malformed(&leg, now, out),
+            Input::PeerConnected(leg) => self.call.handle_connected(&leg, now, out),
+            Input::PeerLost(leg) => self.call.handle_lost(&leg, now, out),
+            Input::HandshakeFailed(leg) => self.call.handle_handshake_failed(&leg, now, out),
+            Input::Unlock { requester, door } => self.unlock(requester, door, now),
             Input::RelayActed { door, energised } => {
-                if let Some(door) = self.doors.iter_mut().find(|known| known.id() == &door) {
-                    door.handle_acted(energised, now, out);
+                if let Some(known) = self.doors.iter_mut().find(|known| known.door.id() == &door) {
+                    known.door.handle_acted(energised, now, out);
                 }
             }
             Input::RelayFailed { door, energised, message } => {
-                if let Some(door) = self.doors.iter_mut().find(|known| known.id() == &door) {
-                    door.handle_failed(energised, message, now, out);
+                if let Some(known) = self.doors.iter_mut().find(|known| known.door.id() == &door) {
+                    known.door.handle_failed(energised, message, now, out);
                 }
             }
             Input::Trouble { present } => self.trouble = present,
             Input::Shutdown => {
                 self.closing = true;
                 self.call.handle_shutdown(now, out);
-                for door in &mut self.doors {
-                    door.handle_shutdown(now, out);
+                for known in &mut self.doors {
+                    known.door.handle_shutdown(now, out);
                 }
             }
         }
@@ -151,7 +164,7 @@ impl Station {
     /// always is an instant.
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         let buttons = self.buttons.values().filter_map(|button| button.filter.poll_timeout());
-        let doors = self.doors.iter().filter_map(Door::poll_timeout);
+        let doors = self.doors.iter().filter_map(|known| known.door.poll_timeout());
         self.call.poll_timeout().into_iter().chain(doors).chain(buttons).min_by_key(|(due, _)| *due)
     }
 
@@ -162,18 +175,18 @@ impl Station {
 
     /// The call as it is now.
     pub fn call(&self) -> Option<CallView> {
-        let peers = self.call.peers().map(|(client, connected)| (client.clone(), connected)).collect();
-        Some(CallView { id: self.call.id()?, talker: self.call.talker().cloned(), peers })
+        let participants = self.call.participants().map(|(client, connected)| (client.clone(), connected)).collect();
+        Some(CallView { id: self.call.id()?, talkers: self.call.talkers().cloned().collect(), participants })
     }
 
     /// Each door, and whether its relay was reported energised.
     pub fn doors(&self) -> impl Iterator<Item = (&DoorId, bool)> {
-        self.doors.iter().map(|door| (door.id(), door.is_energised()))
+        self.doors.iter().map(|known| (known.door.id(), known.door.is_energised()))
     }
 
     /// What is wrong with the door station.
     pub fn faults(&self) -> impl Iterator<Item = Fault> {
-        let relays = self.doors.iter().filter(|door| door.is_stuck());
+        let relays = self.doors.iter().map(|known| &known.door).filter(|door| door.is_stuck());
         self.stuck
             .iter()
             .cloned()
@@ -184,29 +197,35 @@ impl Station {
 
     /// Whether the station has closed down and every relay was reported released: the process may end.
     pub fn is_finished(&self) -> bool {
-        self.closing && self.activity() == Activity::Idle && self.doors.iter().all(Door::is_closed)
+        self.closing && self.activity() == Activity::Idle && self.doors.iter().all(|known| known.door.is_closed())
     }
 
     /// Call and doors only: a button's edges that wait may be older than what is due for it.
     fn expire(&mut self, now: Instant) {
         self.call.handle_timeout(now, &mut self.actions);
-        for door in &mut self.doors {
-            door.handle_timeout(now, &mut self.actions);
+        for known in &mut self.doors {
+            known.door.handle_timeout(now, &mut self.actions);
         }
     }
 
     fn filtered(&mut self, now: Instant) {
+        let mut exits = Vec::new();
         let out = &mut self.actions;
         for (id, button) in &mut self.buttons {
             while let Some(event) = button.filter.poll_event() {
                 match event {
                     PressEvent::Pressed { at } => {
                         let its_place = out.len();
-                        let rings = if button.hangs_up {
-                            self.call.handle_exit(now, out);
-                            false
-                        } else {
-                            self.call.handle_press(id, now, out)
+                        let rings = match button.press {
+                            Press::Rings => self.call.handle_press(id, now, out),
+                            Press::HangsUp => {
+                                self.call.handle_hang_up_button(now, out);
+                                false
+                            }
+                            Press::Opens => {
+                                exits.push(id.clone());
+                                false
+                            }
                         };
                         out.insert(its_place, Action::PressAccepted { button: id.clone(), at, rings });
                     }
@@ -221,28 +240,49 @@ impl Station {
                 }
             }
         }
-    }
-
-    fn unlock(&mut self, client: ClientId, call: CallId, request: u32, door: DoorId, now: Instant) {
-        let out = &mut self.actions;
-        let known = self.doors.iter_mut().find(|known| known.id() == &door);
-        let allowed =
-            self.call.opener(&client, call).and_then(|opener| Ok((opener, known.ok_or(UnlockRefusal::NoSuchDoor)?)));
-        match allowed {
-            Ok(((opened_in, name), found)) => {
-                found.handle_unlock(Unlock { client, call, request, door, name, opened_in }, now, out);
-            }
-            Err(reason) => {
-                let outcome = UnlockOutcome::Refused(reason);
-                out.push_back(Action::UnlockResult { client, call, request, door, outcome });
+        for button in exits {
+            let left = self.doors.iter().filter(|known| known.access.is_left_by(&button));
+            let doors: Vec<DoorId> = left.map(|known| known.door.id().clone()).collect();
+            for door in doors {
+                self.unlock(Requester::ExitButton(button.clone()), door, now);
             }
         }
     }
 
+    fn unlock(&mut self, requester: Requester, door: DoorId, now: Instant) {
+        if let Err(reason) = self.open(&requester, &door, now) {
+            let (outcome, refused) = (UnlockOutcome::Refused(reason), requester.clone());
+            let record = Record::DoorRefused { door: door.clone(), requester: refused, reason };
+            self.actions.push_back(Action::UnlockResult { requester, door, outcome });
+            self.actions.push_back(Action::Record(record));
+        }
+    }
+
+    fn open(&mut self, requester: &Requester, door: &DoorId, now: Instant) -> Result<(), UnlockRefusal> {
+        let talks = match requester {
+            Requester::Participant { leg, .. } => Some(self.call.talks(leg).ok_or(UnlockRefusal::NotInCall)?),
+            Requester::ExitButton(_) | Requester::Keypad { .. } | Requester::Automation { .. } if self.closing => {
+                return Err(UnlockRefusal::Closing);
+            }
+            Requester::ExitButton(_) | Requester::Keypad { .. } | Requester::Automation { .. } => None,
+        };
+        let known = self.doors.iter_mut().find(|known| known.door.id() == door).ok_or(UnlockRefusal::NoSuchDoor)?;
+        let way = known.access.way(requester, talks.as_ref())?;
+        if !known.door.is_closed() {
+            return Err(UnlockRefusal::AlreadyOpen);
+        }
+        known.access.count(way, now)?;
+        let grant = Grant::new(door.clone(), requester.clone(), talks.as_ref(), way);
+        known.door.handle_grant(grant, now, &mut self.actions);
+        Ok(())
+    }
+
+    /// What follows from all of it: camera, light, and what the companion is told.
     fn show(&mut self) {
+        self.call.tend_video(&mut self.actions);
         let scene = Scene {
             activity: self.activity(),
-            connected: self.call.is_talking(),
+            connected: self.call.is_heard(),
             seen: self.call.is_seen(),
             fault: self.trouble || self.faults().next().is_some(),
             closing: self.closing,
@@ -255,5 +295,11 @@ impl Station {
         if before.map(|(activity, _)| activity) != Some(now.0) {
             self.actions.push_back(Action::Activity(now.0));
         }
+    }
+}
+
+impl Entrance {
+    fn new(settings: &DoorSettings) -> Self {
+        Self { access: Access::new(settings), door: Door::new(settings) }
     }
 }

@@ -6,9 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use doorway_core::door::DoorSettings;
 use doorway_core::press::PressSettings;
-use doorway_core::{ButtonId, ButtonRole, ButtonSettings, CallSettings, RingGroup};
+use doorway_core::{ButtonId, ButtonRole, ButtonSettings, CallSettings, DoorSettings, RingGroup};
 use doorway_proto::ids::{ButtonId as ButtonName, DoorId as DoorName, EndpointId, InvalidId, RoomId};
 use doorway_proto::state::{Button, Door};
 use toml::Spanned;
@@ -52,16 +51,12 @@ pub struct Config {
     pub name: String,
     /// A built-in board description's name, or the path of one.
     pub board: String,
-    /// The call buttons as clients see them.
-    pub buttons: Vec<Button>,
-    /// Whom each button rings, by client name; empty for everybody.
-    pub ring_groups: Vec<BTreeSet<String>>,
+    /// The call buttons.
+    pub buttons: Vec<ButtonConfig>,
     /// How long a button has to be held to count.
     pub hold: Duration,
-    /// The doors as clients see them.
-    pub doors: Vec<Door>,
-    /// How long each door stays open.
-    pub pulses: Vec<Duration>,
+    /// The doors.
+    pub doors: Vec<DoorConfig>,
     /// Durations and bounds of a call.
     pub call: CallLimits,
     /// Camera and encoder.
@@ -84,6 +79,26 @@ pub struct Config {
     pub impairment: ImpairmentSettings,
 }
 
+/// A call button.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ButtonConfig {
+    /// What clients see of it.
+    pub shown: Button,
+    /// Whom it rings, by client name; empty for everybody.
+    pub rings: BTreeSet<String>,
+}
+
+/// A door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoorConfig {
+    /// What clients see of it.
+    pub shown: Door,
+    /// How long it stays open.
+    pub pulse: Duration,
+    /// The board's buttons that open it from the inside; none named, all of them where it is the only door.
+    pub exit_buttons: Option<BTreeSet<String>>,
+}
+
 /// Durations and bounds of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallLimits {
@@ -104,6 +119,8 @@ pub enum Named {
     Board,
     /// A button by its id.
     Button(String),
+    /// A button that opens a door from the inside, by its id.
+    ExitButton(String),
     /// A door by its relay's id.
     Door(String),
     /// The camera's device.
@@ -176,6 +193,9 @@ impl Config {
         let place = match named {
             Named::Board => file.board.description.map(|name| name.span()),
             Named::Button(id) => place_of(&id, file.button.into_iter().map(|button| button.id)),
+            Named::ExitButton(id) => {
+                place_of(&id, file.door.into_iter().flat_map(|door| door.exit_buttons.unwrap_or_default()))
+            }
             Named::Door(id) => place_of(&id, file.door.into_iter().map(|door| door.id)),
             Named::Camera => file.video.device.map(|device| device.span()),
             Named::Recording => file.video.recording.map(|recording| recording.span()),
@@ -185,29 +205,21 @@ impl Config {
         ConfigError::at(path, text, place, message, &remedy)
     }
 
-    /// The settings of the pure core. `first_call` is random, so that a restarted station does not take up an older
+    /// The settings of the pure core, without the buttons that only a board tells of. `first_call` is random, so that a restarted station does not take up an older
     /// call by mistake.
     pub fn core(&self, first_call: u64) -> doorway_core::Settings {
         let press = PressSettings { hold: self.hold, ..PressSettings::default() };
-        let mut buttons: Vec<ButtonSettings> = Vec::new();
-        for (button, group) in self.buttons.iter().zip(&self.ring_groups) {
-            let group = if group.is_empty() { RingGroup::Everybody } else { RingGroup::Named(group.clone()) };
-            buttons.push(ButtonSettings {
-                id: ButtonId::new(button.id.as_str()),
-                role: ButtonRole::Call(group),
-                press,
-            });
-        }
-        let doors = self
-            .doors
-            .iter()
-            .zip(&self.pulses)
-            .map(|(door, pulse)| DoorSettings {
-                pulse: *pulse,
-                open_without_ring: door.open_without_ring,
-                ..DoorSettings::new(door.id.as_str().into())
-            })
-            .collect();
+        let call_button = |ButtonConfig { shown, rings }: &ButtonConfig| {
+            let group = if rings.is_empty() { RingGroup::Everybody } else { RingGroup::Named(rings.clone()) };
+            ButtonSettings { id: ButtonId::new(shown.id.as_str()), role: ButtonRole::Call(group), press }
+        };
+        let buttons = self.buttons.iter().map(call_button).collect();
+        let door = |DoorConfig { shown, pulse, exit_buttons: _ }: &DoorConfig| DoorSettings {
+            pulse: *pulse,
+            open_without_ring: shown.open_without_ring,
+            ..DoorSettings::new(shown.id.as_str().into())
+        };
+        let doors = self.doors.iter().map(door).collect();
         let call = CallSettings {
             ring_timeout: self.call.ring_timeout,
             max_duration: self.call.max_duration,
@@ -246,8 +258,6 @@ impl Check<'_> {
     }
 
     fn config(&self, file: raw::File) -> Config {
-        let (buttons, ring_groups) = self.buttons(file.button);
-        let (doors, pulses) = self.doors(file.door);
         let call = self.call(&file.call);
         let hold = self.within(file.call.hold, Duration::from_millis(30), ms(5)..=ms(1000), "hold");
         let id = file.station.id.and_then(|id| self.id(&id, EndpointId::new));
@@ -256,11 +266,9 @@ impl Check<'_> {
             id: id.unwrap_or_else(|| EndpointId::new("front-door").expect("the default is an id")),
             name: self.name(file.station.name),
             board: file.board.description.map_or_else(|| DEFAULT_BOARD.into(), Spanned::into_inner),
-            buttons,
-            ring_groups,
+            buttons: self.buttons(file.button),
             hold,
-            doors,
-            pulses,
+            doors: self.doors(file.door),
             call,
             video: self.video(file.video),
             sound: self.sound(file.sound),
@@ -282,29 +290,27 @@ impl Check<'_> {
         name.into_inner()
     }
 
-    fn buttons(&self, raw: Vec<raw::Button>) -> (Vec<Button>, Vec<BTreeSet<String>>) {
+    fn buttons(&self, raw: Vec<raw::Button>) -> Vec<ButtonConfig> {
         if raw.is_empty() {
             let id = ButtonName::new("call").expect("the default is an id");
-            return (vec![Button { id, label: "Front door".into() }], vec![BTreeSet::new()]);
+            return vec![ButtonConfig { shown: Button { id, label: "Front door".into() }, rings: BTreeSet::new() }];
         }
         let mut seen = BTreeSet::new();
         let mut buttons = Vec::new();
-        let mut groups = Vec::new();
         for button in raw {
             let Some(id) = self.id(&button.id, ButtonName::new) else { continue };
             if !seen.insert(id.clone()) {
                 self.wrong(&button.id, format!("button {id} is there twice"), "give each its own id");
             }
-            buttons.push(Button { label: button.label.unwrap_or_else(|| id.to_string()), id });
-            groups.push(button.rings.into_iter().collect());
+            let shown = Button { label: button.label.unwrap_or_else(|| id.to_string()), id };
+            buttons.push(ButtonConfig { shown, rings: button.rings.into_iter().collect() });
         }
-        (buttons, groups)
+        buttons
     }
 
-    fn doors(&self, raw: Vec<raw::Door>) -> (Vec<Door>, Vec<Duration>) {
+    fn doors(&self, raw: Vec<raw::Door>) -> Vec<DoorConfig> {
         let mut seen = BTreeSet::new();
         let mut doors = Vec::new();
-        let mut pulses = Vec::new();
         for door in raw {
             let pulse = self.within(door.pulse, Duration::from_secs(3), ms(100)..=ms(30_000), "pulse");
             let Some(id) = self.id(&door.id, DoorName::new) else { continue };
@@ -312,10 +318,11 @@ impl Check<'_> {
                 self.wrong(&door.id, format!("door {id} is there twice"), "give each its own id");
             }
             let label = door.label.unwrap_or_else(|| id.to_string());
-            doors.push(Door { id, label, open_without_ring: door.open_without_ring });
-            pulses.push(pulse);
+            let shown = Door { id, label, open_without_ring: door.open_without_ring };
+            let exit_buttons = door.exit_buttons.map(|named| named.into_iter().map(Spanned::into_inner).collect());
+            doors.push(DoorConfig { shown, pulse, exit_buttons });
         }
-        (doors, pulses)
+        doors
     }
 
     fn call(&self, raw: &raw::Call) -> CallLimits {
@@ -549,9 +556,8 @@ mod tests {
         let mut default = parse("").unwrap();
         // A door has to be named to be there, and the documented file shows one.
         default.doors = documented.doors.clone();
-        default.pulses = documented.pulses.clone();
         assert_eq!(documented, default);
-        assert_eq!(documented.pulses, [Duration::from_secs(3)]);
+        assert_eq!(documented.doors, parse("[[door]]\nid = \"door\"\nlabel = \"Front door\"\n").unwrap().doors);
     }
 
     #[test]

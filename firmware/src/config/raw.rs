@@ -56,6 +56,7 @@ pub(super) struct Door {
     pub(super) pulse: Option<Spanned<Span>>,
     #[serde(default)]
     pub(super) open_without_ring: bool,
+    pub(super) exit_buttons: Option<Vec<Spanned<String>>>,
 }
 
 #[derive(Debug, Deserialize, Default)]

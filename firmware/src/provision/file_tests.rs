@@ -33,7 +33,7 @@ fn what_a_file_leaves_out_is_as_the_image_ships_it() {
 #[test]
 fn what_a_file_says_goes_before_what_the_image_ships() {
     let (_, config) = good("[[door]]\nid = \"garage\"\n[companion]\nlisten = \"0.0.0.0:8443\"\n").config.unwrap();
-    assert_eq!(config.doors.iter().map(|door| door.id.as_str()).collect::<Vec<_>>(), ["garage"]);
+    assert_eq!(config.doors.iter().map(|door| door.shown.id.as_str()).collect::<Vec<_>>(), ["garage"]);
     let CompanionPlace::Inside(inside) = &config.companion else { panic!("{config:?}") };
     assert_eq!((inside.listen, inside.claim), ("0.0.0.0:8443".parse().unwrap(), true));
     let inline = good("companion = { listen = \"0.0.0.0:8443\" }\n").config.unwrap().1;

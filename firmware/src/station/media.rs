@@ -32,12 +32,43 @@ pub(super) enum MediaEvent {
     Sound(SoundEvent),
 }
 
+/// Who needs camera or sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum User {
+    /// The call, as the core decides.
+    Call,
+    /// The self-test.
+    Test,
+}
+
+/// The users that something has at the moment.
+#[derive(Debug, Clone, Copy, Default)]
+struct Users {
+    call: bool,
+    test: bool,
+}
+
+impl Users {
+    fn set(&mut self, user: User, uses: bool) {
+        match user {
+            User::Call => self.call = uses,
+            User::Test => self.test = uses,
+        }
+    }
+
+    fn is_empty(self) -> bool {
+        !self.call && !self.test
+    }
+}
+
 /// The station's camera and sound.
 pub(super) struct Media {
     video_settings: VideoSettings,
     sound_settings: SoundSettings,
     video: Option<Video>,
     sound: Option<Sound>,
+    video_users: Users,
+    sound_users: Users,
     video_ends: Option<Instant>,
     sound_ends: Option<Instant>,
     pictures: (mpsc::Sender<VideoEvent>, mpsc::Receiver<VideoEvent>),
@@ -64,6 +95,8 @@ impl Media {
             sound_settings,
             video: None,
             sound: None,
+            video_users: Users::default(),
+            sound_users: Users::default(),
             video_ends: None,
             sound_ends: None,
             pictures: mpsc::channel(PICTURES),
@@ -126,16 +159,34 @@ impl Media {
         self.pictures.1.try_recv().ok().map(MediaEvent::Video)
     }
 
-    /// Turns the camera on, if it is not. Returns at once.
-    pub(super) fn start_video(&mut self) {
+    /// Turns the camera on for its first user, and off soon after the last has left. Returns at once.
+    pub(super) fn use_video(&mut self, user: User, uses: bool, now: Instant) {
+        self.video_users.set(user, uses);
+        if self.video_users.is_empty() {
+            self.end_video(now);
+        } else {
+            self.start_video();
+        }
+    }
+
+    /// The same for the sound, which stays until the last chime is over.
+    pub(super) fn use_sound(&mut self, user: User, uses: bool, now: Instant) {
+        self.sound_users.set(user, uses);
+        if self.sound_users.is_empty() {
+            self.end_sound(now);
+        } else {
+            self.start_sound();
+        }
+    }
+
+    fn start_video(&mut self) {
         self.video_ends = None;
         if self.video.is_none() && self.video_settings.source != VideoSource::None {
             self.video = Some(Video::start(self.video_settings.clone(), self.pictures.0.clone()));
         }
     }
 
-    /// Turns the camera off soon, unless somebody watches again.
-    pub(super) fn end_video(&mut self, now: Instant) {
+    fn end_video(&mut self, now: Instant) {
         if self.video.is_some() && self.video_ends.is_none() {
             self.video_ends = Some(now + LAST_PICTURE);
         }
@@ -150,16 +201,14 @@ impl Media {
         while self.pictures.1.try_recv().is_ok() {}
     }
 
-    /// Turns the sound on, if it is not. Returns at once.
-    pub(super) fn start_sound(&mut self) {
+    fn start_sound(&mut self) {
         self.sound_ends = None;
         if self.sound.is_none() && self.sound_settings.source != SoundSource::None {
             self.sound = Some(Sound::start(self.sound_settings.clone(), self.packets.0.clone()));
         }
     }
 
-    /// Turns the sound off once the last chime is over.
-    pub(super) fn end_sound(&mut self, now: Instant) {
+    fn end_sound(&mut self, now: Instant) {
         if self.sound.is_some() && self.sound_ends.is_none() {
             self.sound_ends = Some(now + LAST_CHIME);
         }

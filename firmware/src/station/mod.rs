@@ -9,8 +9,8 @@ use bytes::Bytes;
 use doorway_board::{Board, Pattern, RelayId};
 use doorway_core::congestion::{KeyframeGate, Steering, SteeringSettings};
 use doorway_core::indicator::Indicator;
-use doorway_core::{Action, CallId, ClientId, DoorId, EndReason, Fault, Input, OpenedIn, Record, Ring};
-use doorway_proto::control::{Event as ControlEvent, Request, UnlockOutcome};
+use doorway_core::{Action, ClientId, DoorId, Fault, Input, Leg, Requester, Ring, UnlockOutcome};
+use doorway_proto::control::{Event as ControlEvent, Request};
 
 use doorway_proto::signaling::{ClientSignal, StationMessage, StationSignal, ToStation};
 use doorway_proto::state::{Health, Station as StationState, StationFault};
@@ -28,13 +28,14 @@ use crate::video::{CameraHealth, VideoEvent};
 
 mod media;
 mod peers;
+mod record;
 mod report;
 mod self_test;
 mod wire;
 
 pub use peers::Peers;
 
-use media::{Media, MediaEvent};
+use media::{Media, MediaEvent, User};
 
 use wire::{call_id, door_id, end_reason, millis};
 
@@ -72,7 +73,6 @@ pub struct Station {
     companion_up: bool,
     clients: HashSet<ClientId>,
     marks: Marks,
-    receipts: HashSet<ClientId>,
     media_trouble: bool,
     buttons_lost: Option<String>,
     /// Each door's latest opening.
@@ -149,7 +149,6 @@ impl Station {
             companion_up: false,
             clients: HashSet::new(),
             marks: Marks::default(),
-            receipts: HashSet::new(),
             media_trouble: false,
             buttons_lost: None,
             opened: HashMap::new(),
@@ -258,11 +257,11 @@ impl Station {
                 self.carry_out(action, now);
             }
             self.peers.handle_timeout(now);
-            let Some((client, call, event)) = self.peers.poll_event() else { break };
-            self.handle_peer(client, &call, event, now);
+            let Some((leg, event)) = self.peers.poll_event() else { break };
+            self.handle_peer(leg, event, now);
         }
-        for (client, call, candidate) in self.peers.new_candidates(now) {
-            self.signal(&client, StationSignal::Candidate { call, candidate });
+        for (leg, candidate) in self.peers.new_candidates(now) {
+            self.signal(&leg.client, StationSignal::Candidate { call: call_id(leg.call), candidate });
         }
         if let Some(bps) = self.steering.poll_bitrate() {
             self.media.set_bitrate(u32::try_from(bps).unwrap_or(self.max_bitrate_bps));
@@ -359,52 +358,52 @@ impl Station {
     }
 
     fn handle_signal(&mut self, client: ClientId, signal: ClientSignal, now: Instant) {
-        let with_call = |call: doorway_proto::ids::CallId, input: fn(ClientId, CallId) -> Input| {
-            call.as_str().parse().ok().map(|call| input(client.clone(), call))
-        };
+        let leg = |call| wire::leg(&client, &call);
         let input = match signal {
             ClientSignal::Watch {} => Some(Input::Watch { client }),
-            ClientSignal::Rang { call } => {
-                self.count_receipt(&client, &call, now);
-                with_call(call, |client, call| Input::Rang { client, call })
-            }
-            ClientSignal::Accept { call } => with_call(call, |client, call| Input::Accept { client, call }),
-            ClientSignal::Decline { call } => with_call(call, |client, call| Input::Decline { client, call }),
-            ClientSignal::Reconnect { call } => with_call(call, |client, call| Input::Reconnect { client, call }),
-            ClientSignal::HangUp { call } => with_call(call, |client, call| Input::HangUp { client, call }),
+            ClientSignal::Rang { call } => leg(call).map(Input::Rang),
+            ClientSignal::Accept { call } => leg(call).map(Input::Accept),
+            ClientSignal::Decline { call } => leg(call).map(Input::Decline),
+            ClientSignal::Reconnect { call } => leg(call).map(Input::Reconnect),
+            ClientSignal::HangUp { call } => leg(call).map(Input::HangUp),
             ClientSignal::Candidate { call, candidate } => {
-                self.peers.handle_candidate(&client, &call, &candidate, now);
+                if let Some(leg) = leg(call) {
+                    self.peers.handle_candidate(&leg, &candidate, now);
+                }
                 None
             }
-            ClientSignal::Answer { call, answer } => match self.peers.handle_answer(&client, &call, &answer, now) {
-                Ok(()) | Err(PeerError::AlreadyAnswered | PeerError::OtherOffer) => None,
-                Err(error) => {
-                    // The parser's words may quote the SDP.
-                    tracing::info!(%client, "a client's answer was not taken");
-                    tracing::debug!(%client, %error, "why the answer was not taken");
-                    with_call(call, |client, call| Input::Malformed { client, call })
-                }
-            },
+            ClientSignal::Answer { call, answer } => leg(call).and_then(|leg| self.handle_answer(leg, &answer, now)),
         };
         if let Some(input) = input {
             self.core.handle_input(input, now);
         }
     }
 
-    fn handle_peer(&mut self, client: ClientId, call: &doorway_proto::ids::CallId, event: PeerEvent, now: Instant) {
-        let Ok(call) = call.as_str().parse::<CallId>() else { return };
+    fn handle_answer(&mut self, leg: Leg, answer: &str, now: Instant) -> Option<Input> {
+        match self.peers.handle_answer(&leg, answer, now) {
+            Ok(()) | Err(PeerError::AlreadyAnswered | PeerError::OtherOffer) => None,
+            Err(error) => {
+                // The parser's words may quote the SDP.
+                tracing::info!(client = %leg.client, "a client's answer was not taken");
+                tracing::debug!(client = %leg.client, %error, "why the answer was not taken");
+                Some(Input::Malformed(leg))
+            }
+        }
+    }
+
+    fn handle_peer(&mut self, leg: Leg, event: PeerEvent, now: Instant) {
+        let client = &leg.client;
         match event {
             PeerEvent::Connected => {
                 if self.core.activity() == doorway_core::Activity::Ringing {
                     metrics::peer_connected(now.saturating_duration_since(self.press_at));
                 }
-                self.media.start_video();
                 self.want_first_keyframe(now);
-                self.core.handle_input(Input::PeerConnected { client, call }, now);
+                self.core.handle_input(Input::PeerConnected(leg), now);
             }
             PeerEvent::KeyframeWanted => self.want_keyframe(now),
             PeerEvent::Sound(packet) => {
-                if self.talker.as_ref() == Some(&client)
+                if self.talker.as_ref() == Some(client)
                     && let Some(sound) = self.media.sound()
                 {
                     if let Some(answered_at) = self.answered_at.take() {
@@ -418,35 +417,36 @@ impl Station {
                     });
                 }
             }
-            PeerEvent::Estimate(bps) => self.steering.handle_estimate(&client, bps),
+            PeerEvent::Estimate(bps) => self.steering.handle_estimate(client, bps),
             PeerEvent::HandshakeFailed => {
                 tracing::info!(%client, "a client's encryption could not be agreed on; its browser may be too old");
-                self.core.handle_input(Input::HandshakeFailed { client, call }, now);
+                self.core.handle_input(Input::HandshakeFailed(leg), now);
             }
             PeerEvent::ChannelMissing => {
                 tracing::info!(%client, "a client's data channel did not open; it can talk, but open no door");
-                self.signal(&client, StationSignal::ChannelMissing { call: call_id(call) });
+                self.signal(client, StationSignal::ChannelMissing { call: call_id(leg.call) });
             }
-            PeerEvent::Lost => self.core.handle_input(Input::PeerLost { client, call }, now),
+            PeerEvent::Lost => self.core.handle_input(Input::PeerLost(leg), now),
             PeerEvent::Malformed(message) => {
                 tracing::info!(%client, "a client sent what is no request");
-                self.peers.send_control(&client, &ControlEvent::Malformed { message }, now);
-                self.core.handle_input(Input::Malformed { client, call }, now);
+                self.peers.send_control(client, &ControlEvent::Malformed { message }, now);
+                self.core.handle_input(Input::Malformed(leg), now);
             }
-            PeerEvent::Request(request) => self.handle_request(client, call, request, now),
+            PeerEvent::Request(request) => self.handle_request(leg, request, now),
         }
     }
 
-    fn handle_request(&mut self, client: ClientId, call: CallId, request: Request, now: Instant) {
+    fn handle_request(&mut self, leg: Leg, request: Request, now: Instant) {
         let input = match request {
-            Request::Accept {} => Input::Accept { client, call },
-            Request::Decline {} => Input::Decline { client, call },
-            Request::HangUp {} => Input::HangUp { client, call },
+            Request::Accept {} => Input::Accept(leg),
+            Request::Decline {} => Input::Decline(leg),
+            Request::HangUp {} => Input::HangUp(leg),
             Request::Unlock { request, door } => {
-                Input::Unlock { client, call, request, door: DoorId::new(door.as_str()) }
+                let requester = Requester::Participant { leg, request };
+                Input::Unlock { requester, door: DoorId::new(door.as_str()) }
             }
             Request::Ping { token } => {
-                self.peers.send_control(&client, &ControlEvent::Pong { token }, now);
+                self.peers.send_control(&leg.client, &ControlEvent::Pong { token }, now);
                 return;
             }
         };
@@ -544,7 +544,6 @@ impl Station {
                 }
                 self.press_at = at;
                 self.picture_due = true;
-                self.receipts.clear();
                 let wall = SystemTime::now() - now.saturating_duration_since(at);
                 self.marks = Marks {
                     pressed_ms: Some(epoch_ms(wall)),
@@ -552,14 +551,14 @@ impl Station {
                     ..Marks::default()
                 };
             }
-            Action::Invite { client, call, ring } => self.invite(client, call, ring, now),
-            Action::Ring { client, call, ring } => self.ring(&client, call, ring, None),
-            Action::Accepted { client, call } => {
+            Action::Invite { leg, ring } => self.invite(leg, ring, now),
+            Action::Ring { leg, ring } => self.ring(&leg, ring, None),
+            Action::Accepted(Leg { client, call }) => {
                 if !self.peers.send_control(&client, &ControlEvent::Accepted {}, now) {
                     self.signal(&client, StationSignal::Accepted { call: call_id(call) });
                 }
             }
-            Action::Ended { client, call, reason } => {
+            Action::Ended { leg: Leg { client, call }, reason } => {
                 let reason = end_reason(reason);
                 // Both ways: the data channel is about to close, the companion may be away.
                 self.peers.send_control(&client, &ControlEvent::Ended { reason }, now);
@@ -568,25 +567,19 @@ impl Station {
             Action::Refuse { client, reason } => {
                 self.signal(&client, StationSignal::Ended { call: None, reason: end_reason(reason) });
             }
-            Action::PressedAgain { client, .. } => {
-                self.peers.send_control(&client, &ControlEvent::PressedAgain {}, now);
+            Action::PressedAgain(leg) => {
+                self.peers.send_control(&leg.client, &ControlEvent::PressedAgain {}, now);
             }
-            Action::ClosePeer { client, .. } => {
-                self.peers.close(&client, now);
-                self.steering.handle_closed(&client);
+            Action::ClosePeer(leg) => {
+                self.peers.close(&leg.client, now);
+                self.steering.handle_closed(&leg.client);
                 metrics::peers(self.peers.len());
-                if self.peers.is_empty() {
-                    self.media.end_video(now);
-                }
             }
-            Action::AudioOn { client, .. } => self.talk(Some(client)),
-            Action::AudioOff { .. } => self.talk(None),
+            Action::AudioOn(leg) => self.talk(Some(leg.client)),
+            Action::AudioOff(_) => self.talk(None),
+            Action::Video { on } => self.media.use_video(User::Call, on, now),
+            Action::Sound { on } => self.media.use_sound(User::Call, on, now),
             Action::Chime(chime) => {
-                if chime != doorway_core::indicator::Chime::Silent
-                    && self.core.activity() != doorway_core::Activity::Idle
-                {
-                    self.media.start_sound();
-                }
                 self.panel_stale = true;
                 self.chime = report::chime_name(chime);
                 self.media.play_chime(chime);
@@ -598,22 +591,10 @@ impl Station {
                 self.tell_state();
                 if activity == doorway_core::Activity::Idle {
                     (self.picture_due, self.answered_at) = (false, None);
-                    self.media.end_sound(now);
                 }
             }
             Action::MoveRelay { door, energise } => self.move_relay(door, energise, now),
-            Action::UnlockResult { client, request, door, outcome, .. } => {
-                let outcome = wire::unlock_outcome(outcome);
-                match &outcome {
-                    // Its record says who opened it.
-                    UnlockOutcome::Opened { .. } => {}
-                    UnlockOutcome::Refused { reason } => tracing::debug!(%door, ?reason, "a door stays shut"),
-                    UnlockOutcome::Failed { message } => tracing::error!(%door, %message, "a door did not open"),
-                }
-                metrics::unlock(&outcome);
-                let event = ControlEvent::UnlockResult { request, door: door_id(&door), outcome };
-                self.peers.send_control(&client, &event, now);
-            }
+            Action::UnlockResult { requester, door, outcome } => self.tell_unlocked(requester, &door, outcome, now),
             Action::DoorMoved { door, open } => {
                 let event = ControlEvent::DoorState { door: door_id(&door), open };
                 let clients: Vec<ClientId> = self.peers.iter().map(|(client, _)| client.clone()).collect();
@@ -634,50 +615,46 @@ impl Station {
                 }
                 self.tell_faults();
             }
-            Action::Record(record) => {
-                if matches!(record, Record::Answered { .. }) {
-                    self.answered_at = Some(now);
-                }
-                if let Record::DoorOpened { door, call, client, name, opened_in } = &record {
-                    let opening = Opening {
-                        at_ms: epoch_ms(SystemTime::now()),
-                        client: client.to_string(),
-                        name: name.to_string(),
-                        call: call.to_string(),
-                        way: opened_in_name(*opened_in),
-                    };
-                    self.opened.insert(door.clone(), opening);
-                }
-                log(&record);
-            }
+            Action::Record(record) => self.keep(&record, now),
         }
     }
 
-    fn invite(&mut self, client: ClientId, call: CallId, ring: Option<Ring>, now: Instant) {
-        let offer = match self.peers.invite(&client, &call_id(call), now) {
+    fn tell_unlocked(&mut self, requester: Requester, door: &DoorId, outcome: UnlockOutcome, now: Instant) {
+        metrics::unlock(&outcome);
+        if let UnlockOutcome::Failed { message } = &outcome {
+            tracing::error!(%door, %message, "a door did not open");
+        }
+        match requester {
+            Requester::Participant { leg, request } => {
+                let outcome = wire::unlock_outcome(outcome);
+                let event = ControlEvent::UnlockResult { request, door: door_id(door), outcome };
+                self.peers.send_control(&leg.client, &event, now);
+            }
+            // Whoever stands there sees and hears the door.
+            Requester::ExitButton(_) | Requester::Keypad { .. } | Requester::Automation { .. } => {}
+        }
+    }
+
+    fn invite(&mut self, leg: Leg, ring: Option<Ring>, now: Instant) {
+        let offer = match self.peers.invite(&leg, now) {
             Ok(offer) => offer,
             Err(error) => {
                 tracing::error!(%error, "a client is rung without a picture");
                 if let Some(ring) = ring {
-                    self.ring(&client, call, ring, None);
+                    self.ring(&leg, ring, None);
                 }
-                self.core.handle_input(Input::PeerLost { client, call }, now);
+                self.core.handle_input(Input::PeerLost(leg), now);
                 return;
             }
         };
         match ring {
-            Some(ring) => self.ring(&client, call, ring, Some(offer)),
-            None => self.signal(&client, StationSignal::Offer { call: call_id(call), offer }),
-        }
-        // After the offer, so that the ring does not wait for it. Who only watches has to be there first: nobody films the
-        // door for a page that never connects.
-        if self.core.activity() != doorway_core::Activity::Watched {
-            self.media.start_video();
+            Some(ring) => self.ring(&leg, ring, Some(offer)),
+            None => self.signal(&leg.client, StationSignal::Offer { call: call_id(leg.call), offer }),
         }
         metrics::peers(self.peers.len());
     }
 
-    fn ring(&mut self, client: &ClientId, call: CallId, ring: Ring, offer: Option<String>) {
+    fn ring(&mut self, leg: &Leg, ring: Ring, offer: Option<String>) {
         let state = self.state.borrow();
         let Some(button) = state.buttons.iter().find(|button| button.id.as_str() == ring.button.as_str()).cloned()
         else {
@@ -686,9 +663,9 @@ impl Station {
         drop(state);
         let pressed_at = self.marks.pressed_ms.unwrap_or_else(|| epoch_ms(SystemTime::now()));
         self.signal(
-            client,
+            &leg.client,
             StationSignal::Ring {
-                call: call_id(call),
+                call: call_id(leg.call),
                 button,
                 offer,
                 timeout_ms: millis(ring.timeout),
@@ -699,27 +676,7 @@ impl Station {
         metrics::ring(self.press_at.elapsed());
     }
 
-    /// Counts each client of the present call once.
-    fn count_receipt(&mut self, client: &ClientId, call: &doorway_proto::ids::CallId, now: Instant) {
-        let rung = self.core.call().is_some_and(|present| {
-            call_id(present.id) == *call && present.peers.iter().any(|(peer, _)| peer == client)
-        });
-        if !rung || !self.receipts.insert(client.clone()) {
-            return;
-        }
-        self.marks.receipts += 1;
-        metrics::receipts();
-        if self.marks.first_receipt_ms.is_none() {
-            self.marks.first_receipt_ms = Some(epoch_ms(SystemTime::now()));
-            metrics::receipt(now.saturating_duration_since(self.press_at));
-        }
-    }
-
     fn talk(&mut self, talker: Option<ClientId>) {
-        if talker.is_some() {
-            // A ring has started it before; whoever only watches leaves the microphone off.
-            self.media.start_sound();
-        }
         self.media.set_talking(talker.is_some());
         self.steering.handle_talker(talker.clone());
         self.talker = talker;
@@ -810,51 +767,5 @@ fn device_health(health: DeviceHealth) -> Health {
         DeviceHealth::Working => Health::Working {},
         DeviceHealth::Absent => Health::Absent {},
         DeviceHealth::Missing { reason } => Health::Missing { reason },
-    }
-}
-
-fn log(record: &Record) {
-    match record {
-        Record::Started { call, button: Some(button) } => tracing::info!(%call, %button, "the call rings"),
-        Record::Started { call, button: None } => tracing::info!(%call, "somebody watches"),
-        Record::Pressed { call, button } => tracing::info!(%call, %button, "pressed during the call"),
-        Record::Answered { call, client, after } => {
-            metrics::answered(*after);
-            tracing::info!(%call, %client, ?after, "answered");
-        }
-        Record::DoorOpened { door, call, client, name, opened_in } => {
-            tracing::info!(%door, %call, %client, way = opened_in_name(*opened_in), "a door was opened");
-            tracing::debug!(%client, %name, "who opened it");
-        }
-        Record::Ended { call, reason, lasted, talked } => {
-            metrics::call_ended(reason_name(*reason), *lasted);
-            tracing::info!(%call, reason = reason_name(*reason), ?lasted, ?talked, "the call ended");
-        }
-        Record::Missed { call, button, reason, rang, receipts } => {
-            metrics::call_ended("missed", *rang);
-            tracing::info!(%call, %button, reason = reason_name(*reason), ?rang, receipts, "missed");
-        }
-    }
-}
-
-fn opened_in_name(opened_in: OpenedIn) -> &'static str {
-    match opened_in {
-        OpenedIn::RungCall => "rung_call",
-        OpenedIn::CallWithoutRing => "call_without_ring",
-    }
-}
-
-fn reason_name(reason: EndReason) -> &'static str {
-    match reason {
-        EndReason::HungUp => "hung_up",
-        EndReason::AnsweredElsewhere => "answered_elsewhere",
-        EndReason::Declined => "declined",
-        EndReason::RingTimeout => "ring_timeout",
-        EndReason::MaxDuration => "max_duration",
-        EndReason::ConnectionLost => "connection_lost",
-        EndReason::HandshakeFailed => "handshake_failed",
-        EndReason::Busy => "busy",
-        EndReason::StationClosing => "station_closing",
-        EndReason::Malformed => "malformed",
     }
 }

@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use doorway_core::ClientId;
+use doorway_core::{ClientId, Leg};
 use doorway_proto::control::Event as ControlEvent;
-use doorway_proto::ids::CallId;
 use str0m::Input;
 use str0m::net::{Protocol, Receive, Transmit};
 
+use super::wire::call_id;
 use crate::net::{Datagrams, Impairment, ImpairmentSettings, PeerSocket, local_addresses};
 use crate::peer::{Peer, PeerError, PeerEvent, PeerFactory, PeerOutput};
 
@@ -39,12 +39,11 @@ pub struct Peers {
     inbound: Option<Impairment<Datagram>>,
     outbound: Option<Impairment<Transmit>>,
     /// What happened and was not yet taken. Bounded by what one read of the socket can bring.
-    events: VecDeque<(ClientId, CallId, PeerEvent)>,
+    events: VecDeque<(Leg, PeerEvent)>,
 }
 
 struct Slot {
-    client: ClientId,
-    call: CallId,
+    leg: Leg,
     peer: Peer,
     timeout: Instant,
 }
@@ -91,19 +90,19 @@ impl Peers {
 
     /// Each connection's client and whether it is up.
     pub fn iter(&self) -> impl Iterator<Item = (&ClientId, bool)> {
-        self.slots.iter().map(|slot| (&slot.client, slot.peer.is_connected()))
+        self.slots.iter().map(|slot| (&slot.leg.client, slot.peer.is_connected()))
     }
 
     /// Makes a connection for a client, in place of an older one, and gives the offer for it.
     ///
     /// # Errors
     /// When no offer can be made.
-    pub fn invite(&mut self, client: &ClientId, call: &CallId, now: Instant) -> Result<String, PeerError> {
-        self.close(client, now);
+    pub fn invite(&mut self, leg: &Leg, now: Instant) -> Result<String, PeerError> {
+        self.close(&leg.client, now);
         self.addresses = self.list_addresses();
         self.addresses_checked = now;
-        let (peer, offer) = Peer::offer(&self.factory, call.clone(), &self.addresses, now)?;
-        self.slots.push(Slot { client: client.clone(), call: call.clone(), peer, timeout: now });
+        let (peer, offer) = Peer::offer(&self.factory, call_id(leg.call), &self.addresses, now)?;
+        self.slots.push(Slot { leg: leg.clone(), peer, timeout: now });
         Ok(offer)
     }
 
@@ -111,22 +110,16 @@ impl Peers {
     ///
     /// # Errors
     /// When the answer is no use; the client should be told and dropped.
-    pub fn handle_answer(
-        &mut self,
-        client: &ClientId,
-        call: &CallId,
-        answer: &str,
-        now: Instant,
-    ) -> Result<(), PeerError> {
-        let Some(slot) = self.slot(client).filter(|slot| slot.call == *call) else { return Ok(()) };
+    pub fn handle_answer(&mut self, leg: &Leg, answer: &str, now: Instant) -> Result<(), PeerError> {
+        let Some(slot) = self.slot(&leg.client).filter(|slot| slot.leg == *leg) else { return Ok(()) };
         slot.peer.handle_answer(answer, now)?;
         slot.timeout = now;
         Ok(())
     }
 
     /// Takes a client's candidate.
-    pub fn handle_candidate(&mut self, client: &ClientId, call: &CallId, candidate: &str, now: Instant) {
-        if let Some(slot) = self.slot(client).filter(|slot| slot.call == *call) {
+    pub fn handle_candidate(&mut self, leg: &Leg, candidate: &str, now: Instant) {
+        if let Some(slot) = self.slot(&leg.client).filter(|slot| slot.leg == *leg) {
             slot.peer.handle_candidate(candidate);
             slot.timeout = now;
         }
@@ -169,7 +162,7 @@ impl Peers {
 
     /// Ends a client's connection with a goodbye.
     pub fn close(&mut self, client: &ClientId, now: Instant) {
-        let Some(index) = self.slots.iter().position(|slot| slot.client == *client) else { return };
+        let Some(index) = self.slots.iter().position(|slot| slot.leg.client == *client) else { return };
         let mut slot = self.slots.swap_remove(index);
         // What was told last over the data channel goes out before the goodbye.
         for closing in [false, true] {
@@ -187,7 +180,7 @@ impl Peers {
             }
         }
         self.socket.flush();
-        self.events.retain(|(of, _, _)| of != client);
+        self.events.retain(|(of, _)| of.client != *client);
     }
 
     /// Waits until a datagram has come.
@@ -231,7 +224,7 @@ impl Peers {
     }
 
     /// Addresses that came up since the last look, as candidates for each client that has to be told.
-    pub fn new_candidates(&mut self, now: Instant) -> Vec<(ClientId, CallId, String)> {
+    pub fn new_candidates(&mut self, now: Instant) -> Vec<(Leg, String)> {
         if self.slots.is_empty() || now < self.addresses_checked + ADDRESS_CHECK {
             return Vec::new();
         }
@@ -244,7 +237,7 @@ impl Peers {
             tracing::debug!("a new address is offered to the clients of the call");
             for slot in &mut self.slots {
                 if let Some(candidate) = slot.peer.add_local_address(address) {
-                    candidates.push((slot.client.clone(), slot.call.clone(), candidate));
+                    candidates.push((slot.leg.clone(), candidate));
                     slot.timeout = now;
                 }
             }
@@ -253,7 +246,7 @@ impl Peers {
     }
 
     /// What happened since the last time, oldest first.
-    pub fn poll_event(&mut self) -> Option<(ClientId, CallId, PeerEvent)> {
+    pub fn poll_event(&mut self) -> Option<(Leg, PeerEvent)> {
         self.events.pop_front()
     }
 
@@ -279,7 +272,7 @@ impl Peers {
     }
 
     fn slot(&mut self, client: &ClientId) -> Option<&mut Slot> {
-        self.slots.iter_mut().find(|slot| slot.client == *client)
+        self.slots.iter_mut().find(|slot| slot.leg.client == *client)
     }
 }
 
@@ -305,14 +298,14 @@ fn drain(
     slot: &mut Slot,
     socket: &mut PeerSocket,
     outbound: &mut Option<Impairment<Transmit>>,
-    events: &mut VecDeque<(ClientId, CallId, PeerEvent)>,
+    events: &mut VecDeque<(Leg, PeerEvent)>,
     now: Instant,
 ) {
     slot.peer.handle_timeout(now);
     for _ in 0..MAX_OUTPUTS {
         match slot.peer.poll_output() {
             PeerOutput::Transmit(transmit) => transmit_or_delay(socket, outbound, transmit, now),
-            PeerOutput::Event(event) => events.push_back((slot.client.clone(), slot.call.clone(), event)),
+            PeerOutput::Event(event) => events.push_back((slot.leg.clone(), event)),
             PeerOutput::Timeout(at) if at <= now + AT_ONCE => slot.peer.handle_timeout(at.max(now)),
             PeerOutput::Timeout(at) => {
                 slot.timeout = at;

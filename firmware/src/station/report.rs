@@ -30,9 +30,9 @@ impl Station {
         let state = self.state.borrow();
         let call = self.core.call().map(|call| CallStatus {
             id: call.id.to_string(),
-            talker: call.talker.map(|client| client.to_string()),
+            talkers: call.talkers.iter().map(ToString::to_string).collect(),
             peers: call
-                .peers
+                .participants
                 .into_iter()
                 .map(|(client, connected)| PeerStatus { client: client.to_string(), connected })
                 .collect(),

@@ -9,6 +9,7 @@ use doorway_proto::state::Health;
 use tokio::sync::oneshot;
 
 use super::Station;
+use super::media::User;
 use crate::self_test::{Finding, Outcome, Part};
 use crate::sound::SoundStats;
 use crate::video::AccessUnit;
@@ -102,12 +103,11 @@ impl Station {
             return;
         }
         test.look_at = now + LOOK;
-        // A call that ends closes what it had open, and the test goes on.
         if test.camera.is_none() || test.encoder.is_none() {
-            self.media.start_video();
+            self.media.use_video(User::Test, true, now);
         }
         if test.sound.is_none() {
-            self.media.start_sound();
+            self.media.use_sound(User::Test, true, now);
         }
         let lasted = now.saturating_duration_since(test.started);
         if test.sound.is_none() {
@@ -137,13 +137,8 @@ impl Station {
 
     fn end_self_test(&mut self, now: Instant) {
         let Some(test) = self.self_test.take() else { return };
-        if self.peers.is_empty() {
-            self.media.end_video(now);
-        }
-        match self.core.activity() {
-            doorway_core::Activity::Idle | doorway_core::Activity::Watched => self.media.end_sound(now),
-            doorway_core::Activity::Ringing | doorway_core::Activity::InCall => {}
-        }
+        self.media.use_video(User::Test, false, now);
+        self.media.use_sound(User::Test, false, now);
         let parts = [(Part::Camera, test.camera), (Part::Encoder, test.encoder), (Part::Sound, test.sound)];
         let mut findings: Vec<Finding> =
             parts.into_iter().filter_map(|(part, outcome)| Some(Finding { part, outcome: outcome? })).collect();

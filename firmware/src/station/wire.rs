@@ -13,6 +13,11 @@ pub(super) fn call_id(call: core::CallId) -> CallId {
     CallId::new(call.to_string()).expect("sixteen hexadecimal digits are an id")
 }
 
+/// A client's part in a call of this station, as it names it; none when it is no call of ours.
+pub(super) fn leg(client: &core::ClientId, call: &CallId) -> Option<core::Leg> {
+    Some(core::Leg { client: client.clone(), call: call.as_str().parse().ok()? })
+}
+
 /// A door's name as the wire has it.
 pub(super) fn door_id(door: &core::DoorId) -> DoorId {
     DoorId::new(door.as_str()).expect("the configuration checked the door's id")
@@ -62,6 +67,8 @@ pub(super) fn unlock_outcome(outcome: core::UnlockOutcome) -> UnlockOutcome {
                 core::UnlockRefusal::AlreadyOpen => UnlockRefusal::AlreadyOpen,
                 core::UnlockRefusal::TooOften => UnlockRefusal::TooOften,
                 core::UnlockRefusal::NotRung => UnlockRefusal::NotRung,
+                // Only told to what is inside the house; a client meets neither.
+                core::UnlockRefusal::NotAllowed | core::UnlockRefusal::Closing => UnlockRefusal::NotInCall,
             },
         },
         core::UnlockOutcome::Failed { message } => UnlockOutcome::Failed { message },

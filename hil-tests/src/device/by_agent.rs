@@ -37,6 +37,8 @@ pub struct WireLines {
     pub call: Wiring,
     /// The second call button's.
     pub second_call: Wiring,
+    /// The exit button's.
+    pub exit: Wiring,
     /// The door relay's.
     pub relay: Wiring,
     /// The light's.
@@ -49,12 +51,12 @@ impl Wires {
         Self { jig, lines }
     }
 
-    /// Opens the contacts of both buttons.
+    /// Opens the contacts of all buttons.
     ///
     /// # Errors
     /// When a line is not there.
     pub async fn open_buttons(&self) -> Result<()> {
-        for button in [Wire::Call, Wire::SecondCall] {
+        for button in [Wire::Call, Wire::SecondCall, Wire::Exit] {
             self.play(button, &[(false, Duration::ZERO)]).await?;
         }
         Ok(())
@@ -64,6 +66,7 @@ impl Wires {
         match wire {
             Wire::Call => &self.lines.call,
             Wire::SecondCall => &self.lines.second_call,
+            Wire::Exit => &self.lines.exit,
             Wire::Relay => &self.lines.relay,
             Wire::Indicator => &self.lines.indicator,
         }

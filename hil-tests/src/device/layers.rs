@@ -176,6 +176,8 @@ pub enum Wire {
     Call,
     /// A second call button.
     SecondCall,
+    /// The button that opens the door from the inside.
+    Exit,
     /// The door's relay.
     Relay,
     /// The button's light.

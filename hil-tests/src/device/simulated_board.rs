@@ -190,6 +190,7 @@ impl Contacts for PanelWires {
         let id = match button {
             Wire::Call => "call",
             Wire::SecondCall => "call-2",
+            Wire::Exit => "exit",
             Wire::Relay | Wire::Indicator => bail!("{button:?} is no button"),
         };
         let moved: Vec<_> = steps
@@ -227,7 +228,7 @@ impl Contacts for PanelWires {
                 let PanelState { indicator, .. } = self.panel.state().await?;
                 Ok(indicator != "off")
             }
-            Wire::Call | Wire::SecondCall => bail!("the panel does not tell where a button is"),
+            Wire::Call | Wire::SecondCall | Wire::Exit => bail!("the panel does not tell where a button is"),
         }
     }
 }

@@ -53,7 +53,7 @@ pub struct Call {
     /// The call's id.
     pub id: String,
     /// The client that talks.
-    pub talker: Option<String>,
+    pub talkers: Vec<String>,
     /// Everybody who takes part.
     pub peers: Vec<Peer>,
 }
@@ -126,6 +126,17 @@ pub struct DoorStatus {
     pub id: String,
     /// Whether its relay is energised.
     pub open: bool,
+    /// Its latest opening.
+    pub opened: Option<Opening>,
+}
+
+/// When and by whom a door was opened.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Opening {
+    /// What a person reads of whoever opened it.
+    pub name: String,
+    /// By what right.
+    pub way: String,
 }
 
 /// What the daemon holds.

@@ -39,12 +39,12 @@ impl VirtualBoard {
     /// When it is not.
     pub async fn device(self: &Rc<Self>) -> Result<Board> {
         let jig = self.jig().clone();
-        let [call, second_call] = ["call-button", "call-button-2"].map(Wiring::low);
+        let [call, second_call, exit] = ["call-button", "call-button-2", "exit-button"].map(Wiring::low);
         let [relay, indicator] = ["unlock-relay", "indicator"].map(Wiring::high);
         let layers = Layers {
             inside: self.clone(),
             service: Box::new(Systemd::new(jig.clone())),
-            contacts: Box::new(Wires::new(jig.clone(), WireLines { call, second_call, relay, indicator })),
+            contacts: Box::new(Wires::new(jig.clone(), WireLines { call, second_call, exit, relay, indicator })),
             camera: Box::new(Vivid::new(jig.clone())),
             sound: Box::new(Loopback::new(jig.clone())),
             power: Some(Box::new(self.clone())),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use doorway_proto::state::Activity;
 use hil_tests::browser::View;
 use hil_tests::case::Case;
 use hil_tests::device::layers::{Ability, Wire};
@@ -15,6 +16,9 @@ use crate::scenes::{open_the_door, rings_again};
 pub(crate) const CASES: &[BoardCase] = &[
     ("a_pulse_is_as_long_as_it_was_configured", Pace::Quick, &[], |ready| {
         on_a_device(ready, CASE, async |case, board| pulses(talking(case, board).await?, "pulse, of 3 s").await);
+    }),
+    ("the_exit_button_opens_the_door_though_nobody_calls", Pace::Quick, &[], |ready| {
+        on_a_device(ready, CASE, async |case, board| leave_by_the_exit_button(with_page(case, board).await?).await);
     }),
     ("a_pulse_is_as_long_as_it_was_configured_beside_busy_processors", Pace::Slow, &[Ability::Sacrifice], |ready| {
         on_a_device(ready, CASE, async |case, board| {
@@ -67,6 +71,22 @@ pub(crate) const CASES: &[BoardCase] = &[
         },
     ),
 ];
+
+/// Somebody inside opens the door though nobody calls; it rings nobody, and the door shuts by itself.
+async fn leave_by_the_exit_button(scene: Scene<Board>) -> Result<()> {
+    let board = &scene.device;
+    board.layers.contacts.watch(Wire::Relay).await?;
+    board.play(Wire::Exit, &[(true, Duration::from_millis(150)), (false, Duration::ZERO)]).await?;
+    let moves = board.relay_moves(2, SOON).await?;
+    let [up, down] = &moves[..] else { anyhow::bail!("opened and closed once, but: {moves:?}") };
+    let pulse = down.at - up.at;
+    ensure!(up.active && !down.active, "{moves:?}");
+    ensure!(pulse.abs_diff(Duration::from_secs(3)) < PULSE_SLACK, "3 s, but {pulse:?}");
+    let status = board.status().await?;
+    ensure!(status.activity == Activity::Idle && status.marks.press_accepted_ms.is_none(), "it rang");
+    rings_again(&scene).await?;
+    scene.leave_nothing().await
+}
 
 /// Opens the door a few times and measures for how long.
 async fn pulses(scene: Scene<Board>, name: &str) -> Result<()> {

@@ -14,7 +14,7 @@ fn a_press_invites_everybody_at_once() {
     assert_eq!(rung(&actions), ["a", "b", "c"]);
     assert_eq!(lab.activity(), Activity::Ringing);
     let ring = Ring { button: "call".into(), timeout: secs(45) };
-    assert!(actions.contains(&Action::Invite { client: client("a"), call: FIRST_CALL, ring: Some(ring) }));
+    assert!(actions.contains(&Action::Invite { leg: leg("a", FIRST_CALL), ring: Some(ring) }));
     assert!(actions.contains(&Action::Chime(Chime::Ringing)));
 }
 
@@ -81,7 +81,7 @@ fn the_talker_who_did_not_hear_that_it_was_accepted_is_told_again() {
     lab.press("call");
     lab.connected("a");
     lab.accept("a");
-    assert_eq!(lab.accept("a"), [Action::Accepted { client: client("a"), call: FIRST_CALL }]);
+    assert_eq!(lab.accept("a"), [Action::Accepted(leg("a", FIRST_CALL))]);
     assert_eq!(lab.accept("b"), []);
 }
 
@@ -126,7 +126,7 @@ fn a_stranger_or_another_call_gets_no_connection() {
     let mut lab = Lab::talking("a");
     lab.here("b");
     assert_eq!(lab.reconnect("b"), []);
-    let other = Input::Reconnect { client: client("a"), call: doorway_core::CallId(1) };
+    let other = Input::Reconnect(leg("a", doorway_core::CallId(1)));
     assert_eq!(lab.input(other), []);
 }
 
@@ -276,8 +276,8 @@ fn when_all_have_declined_the_visitor_is_told() {
 fn nobody_answers_in_time() {
     let mut lab = Lab::with(&["a", "b"]);
     lab.press("call");
-    lab.input(Input::Rang { client: "a".into(), call: FIRST_CALL });
-    lab.input(Input::Rang { client: "a".into(), call: FIRST_CALL });
+    lab.input(Input::Rang(leg("a", FIRST_CALL)));
+    lab.input(Input::Rang(leg("a", FIRST_CALL)));
     assert_eq!(ended(&lab.pass(secs(44))), []);
     let actions = lab.pass(secs(1));
     assert_eq!(ended(&actions), [("a", EndReason::RingTimeout), ("b", EndReason::RingTimeout)]);
@@ -340,11 +340,11 @@ fn the_talker_hangs_up() {
 #[test]
 fn the_visitor_hangs_up_by_the_button() {
     let mut lab = Lab::talking("a");
-    assert_eq!(ended(&lab.press("exit")), [("a", EndReason::HungUp)]);
+    assert_eq!(ended(&lab.press("hang-up")), [("a", EndReason::HungUp)]);
     assert_eq!(lab.activity(), Activity::Idle);
     let mut lab = Lab::with(&["a"]);
     lab.press("call");
-    let actions = lab.input(Input::ExitedByButton);
+    let actions = lab.press("hang-up");
     assert_eq!(ended(&actions), [("a", EndReason::HungUp)]);
     assert!(actions.iter().any(|a| matches!(a, Action::Record(Record::Missed { reason: EndReason::HungUp, .. }))));
 }
@@ -354,7 +354,7 @@ fn a_press_during_the_talk_is_told_to_the_talker_and_rings_nobody() {
     let mut lab = Lab::talking("a");
     lab.here("b");
     let actions = lab.press("call");
-    assert!(actions.contains(&Action::PressedAgain { client: client("a"), call: FIRST_CALL }));
+    assert!(actions.contains(&Action::PressedAgain(leg("a", FIRST_CALL))));
     assert_eq!(rung(&actions), [""; 0]);
 }
 
@@ -574,15 +574,15 @@ fn messages_of_other_calls_change_nothing() {
     lab.press("call");
     let old = FIRST_CALL;
     assert_ne!(lab.call(), old);
-    let a = || client("a");
+    let a = || leg("a", old);
     for input in [
-        Input::Accept { client: a(), call: old },
-        Input::Decline { client: a(), call: old },
-        Input::HangUp { client: a(), call: old },
-        Input::Malformed { client: a(), call: old },
-        Input::PeerConnected { client: a(), call: old },
-        Input::PeerLost { client: a(), call: old },
-        Input::Rang { client: a(), call: old },
+        Input::Accept(a()),
+        Input::Decline(a()),
+        Input::HangUp(a()),
+        Input::Malformed(a()),
+        Input::PeerConnected(a()),
+        Input::PeerLost(a()),
+        Input::Rang(a()),
     ] {
         assert_eq!(lab.input(input.clone()), [], "{input:?}");
     }
@@ -602,12 +602,12 @@ fn a_client_that_was_not_invited_cannot_answer() {
 fn a_client_that_sends_nonsense_is_dropped_and_the_others_go_on() {
     let mut lab = Lab::with(&["a", "b"]);
     lab.press("call");
-    let actions = lab.input(Input::Malformed { client: client("a"), call: FIRST_CALL });
+    let actions = lab.input(Input::Malformed(leg("a", FIRST_CALL)));
     assert_eq!(ended(&actions), [("a", EndReason::Malformed)]);
     assert_eq!(lab.activity(), Activity::Ringing);
     lab.connected("b");
     lab.accept("b");
-    let actions = lab.input(Input::Malformed { client: client("b"), call: FIRST_CALL });
+    let actions = lab.input(Input::Malformed(leg("b", FIRST_CALL)));
     assert_eq!(audio(&actions), [("b", false)]);
     assert_eq!(ended(&actions), [("b", EndReason::Malformed)]);
     assert_eq!(lab.activity(), Activity::Idle);

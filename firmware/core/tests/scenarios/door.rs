@@ -1,7 +1,8 @@
 //! When a door opens, and that it always shuts.
 
-use doorway_core::door::DoorSettings;
-use doorway_core::{Action, Activity, Fault, Input, OpenedIn, Record, Settings, UnlockOutcome, UnlockRefusal};
+use doorway_core::{
+    Action, Activity, DoorSettings, Fault, Input, Record, Requester, Settings, UnlockOutcome, UnlockRefusal, Way,
+};
 
 use crate::lab::*;
 
@@ -42,7 +43,8 @@ fn nobody_but_the_talker_opens_a_door() {
     assert_eq!(outcomes(&lab.unlock("a", "door")), [&NOT_IN_CALL], "ringing");
     lab.accept("a");
     assert_eq!(outcomes(&lab.unlock("b", "door")), [&NOT_IN_CALL], "answered elsewhere");
-    let stale = Input::Unlock { client: client("a"), call: doorway_core::CallId(7), request: 9, door: "door".into() };
+    let requester = Requester::Participant { leg: leg("a", doorway_core::CallId(7)), request: 9 };
+    let stale = Input::Unlock { requester, door: "door".into() };
     assert_eq!(outcomes(&lab.input(stale)), [&NOT_IN_CALL], "another call");
     lab.hang_up("a");
     assert_eq!(outcomes(&lab.unlock("a", "door")), [&NOT_IN_CALL], "hung up");
@@ -82,7 +84,7 @@ fn a_door_that_may_opens_without_a_ring() {
     lab.accept("a");
     assert_eq!(outcomes(&lab.unlock("a", "door")), [&UnlockOutcome::Refused(UnlockRefusal::NotRung)]);
     assert_eq!(relay_moves(&lab.unlock("a", "gate")), [("gate", true)]);
-    assert_eq!(opened(&lab.acted("gate", true)), [("a", OpenedIn::CallWithoutRing)]);
+    assert_eq!(opened(&lab.acted("gate", true)), [("a", Way::CallWithoutRing)]);
 }
 
 #[test]
@@ -91,21 +93,109 @@ fn each_opening_is_recorded_with_who_and_in_which_call_once_the_relay_has_acted(
     assert_eq!(opened(&lab.unlock("a", "door")), []);
     let record = Record::DoorOpened {
         door: "door".into(),
-        call: FIRST_CALL,
-        client: client("a"),
+        requester: Requester::Participant { leg: leg("a", FIRST_CALL), request: 1 },
         name: "a".into(),
-        opened_in: OpenedIn::RungCall,
+        way: Way::RungCall,
     };
     assert!(lab.acted("door", true).contains(&Action::Record(record)));
     assert_eq!(opened(&lab.pass(secs(3))), []);
 }
 
-fn opened(actions: &[Action]) -> Vec<(&str, OpenedIn)> {
+fn opened(actions: &[Action]) -> Vec<(&str, Way)> {
     let one = |action| match action {
-        &Action::Record(Record::DoorOpened { ref client, opened_in, .. }) => Some((client.as_str(), opened_in)),
+        &Action::Record(Record::DoorOpened { ref name, way, .. }) => Some((name.as_ref(), way)),
         _ => None,
     };
     actions.iter().filter_map(one).collect()
+}
+
+#[test]
+fn the_exit_button_opens_its_door_and_no_other_though_nobody_is_there() {
+    let mut lab = Lab::with(&[]);
+    assert_eq!(relay_moves(&lab.press("exit")), [("door", true)]);
+    assert_eq!(opened(&lab.acted("door", true)), [("exit", Way::ExitButton)]);
+    assert_eq!(lab.activity(), Activity::Idle, "it rings nobody");
+    assert_eq!(relay_moves(&lab.pass(secs(3))), [("door", false)]);
+}
+
+#[test]
+fn nobody_is_kept_from_leaving_however_often_the_door_was_opened() {
+    let mut lab = Lab::talking("a");
+    let mut opened = 0;
+    while !relay_moves(&lab.unlock("a", "door")).is_empty() {
+        opened += 1;
+        lab.acted("door", true);
+        lab.pass(secs(3));
+        lab.acted("door", false);
+    }
+    assert_eq!(opened, 10);
+    for _ in 0..20 {
+        assert_eq!(relay_moves(&lab.press("exit")), [("door", true)]);
+        lab.acted("door", true);
+        lab.pass(secs(3));
+        lab.acted("door", false);
+    }
+    lab.pass(secs(30));
+    assert_eq!(relay_moves(&lab.unlock("a", "door")), [("door", true)], "and who leaves takes nothing from who opens");
+}
+
+#[test]
+fn an_exit_button_that_is_stuck_opens_once_and_is_reported() {
+    let mut lab = Lab::with(&[]);
+    let mut actions = lab.input(Input::ButtonEdge { button: "exit".into(), pressed: true, at: lab.now });
+    actions.extend(lab.pass(ms(100)));
+    assert_eq!(relay_moves(&actions), [("door", true)]);
+    lab.acted("door", true);
+    lab.pass(secs(3));
+    lab.acted("door", false);
+    let actions = lab.pass(secs(120));
+    assert_eq!(relay_moves(&actions), []);
+    assert!(actions.contains(&Action::Fault { fault: Fault::ButtonStuck("exit".into()), present: true }));
+}
+
+#[test]
+fn a_station_that_closes_down_opens_no_door_from_the_inside() {
+    let mut lab = Lab::with(&[]);
+    lab.input(Input::Shutdown);
+    let actions = lab.press("exit");
+    assert_eq!(outcomes(&actions), [&UnlockOutcome::Refused(UnlockRefusal::Closing)]);
+    assert_eq!(relay_moves(&actions), []);
+}
+
+#[test]
+fn codes_and_programs_open_only_the_doors_that_say_so() {
+    let code = || Requester::Keypad { name: "Postman".into() };
+    let program = || Requester::Automation { name: "Home Assistant".into() };
+    let doors = vec![
+        DoorSettings::new("door".into()),
+        DoorSettings { open_by_keypad: true, ..DoorSettings::new("gate".into()) },
+        DoorSettings { open_by_automation: true, ..DoorSettings::new("garage".into()) },
+    ];
+    let mut lab = Lab::made_from(Settings { doors, ..settings() }, &[]);
+    let mut unlock = |requester, door: &str| {
+        let actions = lab.input(Input::Unlock { requester, door: door.into() });
+        let mut granted = relay_moves(&actions).contains(&(door, true));
+        if granted {
+            granted = opened(&lab.acted(door, true)).len() == 1;
+            lab.pass(secs(3));
+            lab.acted(door, false);
+        } else {
+            assert_eq!(outcomes(&actions), [&UnlockOutcome::Refused(UnlockRefusal::NotAllowed)]);
+        }
+        granted
+    };
+    let doors = ["door", "gate", "garage"];
+    assert_eq!(doors.map(|door| unlock(code(), door)), [false, true, false]);
+    assert_eq!(doors.map(|door| unlock(program(), door)), [false, false, true]);
+    assert_eq!(doors.map(|door| unlock(Requester::ExitButton("exit".into()), door)), [false; 3]);
+}
+
+#[test]
+fn a_door_that_stays_shut_is_recorded_with_who_wanted_it_open() {
+    let mut lab = Lab::with(&["a"]);
+    let requester = Requester::Participant { leg: leg("a", FIRST_CALL), request: 1 };
+    let record = Record::DoorRefused { door: "door".into(), requester, reason: UnlockRefusal::NotInCall };
+    assert!(lab.unlock("a", "door").contains(&Action::Record(record)));
 }
 
 #[test]

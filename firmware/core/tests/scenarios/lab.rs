@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use doorway_core::door::DoorSettings;
 use doorway_core::press::PressSettings;
 use doorway_core::{
-    Action, Activity, ButtonRole, ButtonSettings, CallId, CallSettings, ClientId, EndReason, Input, RingGroup,
-    Settings, Station, UnlockOutcome,
+    Action, Activity, ButtonRole, ButtonSettings, CallId, CallSettings, ClientId, DoorSettings, EndReason, Input, Leg,
+    Requester, RingGroup, Settings, Station, UnlockOutcome,
 };
 
 pub(crate) const FIRST_CALL: CallId = CallId(40);
@@ -19,8 +18,8 @@ pub(crate) const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// Buttons `call` (rings everybody), `flat` (rings the names `Kitchen` and `Hall`) and `exit` (hangs up); doors `door`
-/// and `gate`; otherwise the defaults.
+/// Buttons `call` (rings everybody), `flat` (rings the names `Kitchen` and `Hall`), `hang-up` and `exit`, which opens `door` from
+/// the inside; doors `door` and `gate`; otherwise the defaults.
 pub(crate) fn settings() -> Settings {
     let flat = RingGroup::Named(["Kitchen", "Hall"].map(String::from).into());
     let button = |id: &str, role| ButtonSettings { id: id.into(), role, press: PressSettings::default() };
@@ -29,9 +28,13 @@ pub(crate) fn settings() -> Settings {
         buttons: vec![
             button("call", ButtonRole::Call(RingGroup::Everybody)),
             button("flat", ButtonRole::Call(flat)),
-            button("exit", ButtonRole::HangUp),
+            button("hang-up", ButtonRole::HangUp),
+            button("exit", ButtonRole::Exit),
         ],
-        doors: vec![DoorSettings::new("door".into()), DoorSettings::new("gate".into())],
+        doors: vec![
+            DoorSettings { exit_buttons: vec!["exit".into()], ..DoorSettings::new("door".into()) },
+            DoorSettings::new("gate".into()),
+        ],
         call: CallSettings::default(),
     }
 }
@@ -106,37 +109,37 @@ impl Lab {
     }
 
     pub(crate) fn accept(&mut self, client: &str) -> Vec<Action> {
-        self.input(Input::Accept { client: client.into(), call: self.call() })
+        self.input(Input::Accept(self.leg(client)))
     }
 
     pub(crate) fn decline(&mut self, client: &str) -> Vec<Action> {
-        self.input(Input::Decline { client: client.into(), call: self.call() })
+        self.input(Input::Decline(self.leg(client)))
     }
 
     pub(crate) fn reconnect(&mut self, client: &str) -> Vec<Action> {
-        self.input(Input::Reconnect { client: client.into(), call: self.call() })
+        self.input(Input::Reconnect(self.leg(client)))
     }
 
     pub(crate) fn hang_up(&mut self, client: &str) -> Vec<Action> {
-        self.input(Input::HangUp { client: client.into(), call: self.call() })
+        self.input(Input::HangUp(self.leg(client)))
     }
 
     pub(crate) fn connected(&mut self, client: &str) -> Vec<Action> {
-        self.input(Input::PeerConnected { client: client.into(), call: self.call() })
+        self.input(Input::PeerConnected(self.leg(client)))
     }
 
     pub(crate) fn lost(&mut self, client: &str) -> Vec<Action> {
-        self.input(Input::PeerLost { client: client.into(), call: self.call() })
+        self.input(Input::PeerLost(self.leg(client)))
     }
 
     pub(crate) fn handshake_failed(&mut self, client: &str) -> Vec<Action> {
-        self.input(Input::HandshakeFailed { client: client.into(), call: self.call() })
+        self.input(Input::HandshakeFailed(self.leg(client)))
     }
 
     pub(crate) fn unlock(&mut self, client: &str, door: &str) -> Vec<Action> {
         self.request += 1;
-        let (call, request) = (self.call(), self.request);
-        self.input(Input::Unlock { client: client.into(), call, request, door: door.into() })
+        let requester = Requester::Participant { leg: self.leg(client), request: self.request };
+        self.input(Input::Unlock { requester, door: door.into() })
     }
 
     pub(crate) fn acted(&mut self, door: &str, energised: bool) -> Vec<Action> {
@@ -145,6 +148,11 @@ impl Lab {
 
     pub(crate) fn failed(&mut self, door: &str, energised: bool) -> Vec<Action> {
         self.input(Input::RelayFailed { door: door.into(), energised, message: "no current".to_owned() })
+    }
+
+    /// A client's part in the call that is on.
+    pub(crate) fn leg(&self, client: &str) -> Leg {
+        leg(client, self.call())
     }
 
     /// The call that is on, else the first one, which is over or never was.
@@ -169,7 +177,7 @@ impl Lab {
 /// The clients that are invited with a ring, in order.
 pub(crate) fn rung(actions: &[Action]) -> Vec<&str> {
     select(actions, |action| match action {
-        Action::Invite { client, ring: Some(_), .. } => Some(client.as_str()),
+        Action::Invite { leg, ring: Some(_) } => Some(leg.client.as_str()),
         _ => None,
     })
 }
@@ -177,7 +185,7 @@ pub(crate) fn rung(actions: &[Action]) -> Vec<&str> {
 /// The clients that are rung without an offer.
 pub(crate) fn rung_without_offer(actions: &[Action]) -> Vec<&str> {
     select(actions, |action| match action {
-        Action::Ring { client, .. } => Some(client.as_str()),
+        Action::Ring { leg, .. } => Some(leg.client.as_str()),
         _ => None,
     })
 }
@@ -185,14 +193,14 @@ pub(crate) fn rung_without_offer(actions: &[Action]) -> Vec<&str> {
 /// The clients that are offered without a ring.
 pub(crate) fn offered(actions: &[Action]) -> Vec<&str> {
     select(actions, |action| match action {
-        Action::Invite { client, ring: None, .. } => Some(client.as_str()),
+        Action::Invite { leg, ring: None } => Some(leg.client.as_str()),
         _ => None,
     })
 }
 
 pub(crate) fn ended(actions: &[Action]) -> Vec<(&str, EndReason)> {
     select(actions, |action| match action {
-        Action::Ended { client, reason, .. } => Some((client.as_str(), *reason)),
+        Action::Ended { leg, reason } => Some((leg.client.as_str(), *reason)),
         _ => None,
     })
 }
@@ -206,14 +214,14 @@ pub(crate) fn refused(actions: &[Action]) -> Vec<(&str, EndReason)> {
 
 pub(crate) fn accepted(actions: &[Action]) -> Vec<&str> {
     select(actions, |action| match action {
-        Action::Accepted { client, .. } => Some(client.as_str()),
+        Action::Accepted(leg) => Some(leg.client.as_str()),
         _ => None,
     })
 }
 
 pub(crate) fn closed(actions: &[Action]) -> Vec<&str> {
     select(actions, |action| match action {
-        Action::ClosePeer { client, .. } => Some(client.as_str()),
+        Action::ClosePeer(leg) => Some(leg.client.as_str()),
         _ => None,
     })
 }
@@ -221,8 +229,8 @@ pub(crate) fn closed(actions: &[Action]) -> Vec<&str> {
 /// Whether audio goes on (`true`) or off, in order.
 pub(crate) fn audio(actions: &[Action]) -> Vec<(&str, bool)> {
     select(actions, |action| match action {
-        Action::AudioOn { client, .. } => Some((client.as_str(), true)),
-        Action::AudioOff { client, .. } => Some((client.as_str(), false)),
+        Action::AudioOn(leg) => Some((leg.client.as_str(), true)),
+        Action::AudioOff(leg) => Some((leg.client.as_str(), false)),
         _ => None,
     })
 }
@@ -243,6 +251,10 @@ pub(crate) fn outcomes(actions: &[Action]) -> Vec<&UnlockOutcome> {
 
 pub(crate) fn client(name: &str) -> ClientId {
     name.into()
+}
+
+pub(crate) fn leg(client: &str, call: CallId) -> Leg {
+    Leg { client: client.into(), call }
 }
 
 fn select<'a, T>(actions: &'a [Action], pick: impl Fn(&'a Action) -> Option<T>) -> Vec<T> {

@@ -6,4 +6,5 @@ mod call;
 mod door;
 mod lab;
 mod model;
+mod participants;
 mod station;

@@ -1,8 +1,8 @@
 //! Random edges, clients, companions and relays against the whole station, beside a shadow that knows the rules.
 //!
 //! The shadow sees only what a shell sees: what it put in and what came out. It holds, after every single action:
-//! - a relay is energised only for the one who talks in a live call, and in one that was rung unless its door may do
-//!   without; it is released within the cap, told again and again until it reports so, and every request for a door gets
+//! - a relay is energised only for somebody who talks in a live call, and in one that was rung unless its door may do
+//!   without, or for its exit button; it is released within the cap, told again and again until it reports so, and every request for a door gets
 //!   exactly one answer;
 //! - a call is answered at most once, over media that are up, and nobody is told of a call that they were not invited to;
 //! - a press is accepted only where the edges show a contact that was held, and rings everybody, whatever is on;
@@ -14,8 +14,11 @@ mod step;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use doorway_core::door::{DoorSettings, PULSE_CAP, REPORT_TIMEOUT};
-use doorway_core::{Activity, ButtonId, CallId, CallSettings, ClientId, DoorId, Fault, Input, Settings, Station};
+use doorway_core::door::{PULSE_CAP, REPORT_TIMEOUT};
+use doorway_core::{
+    Activity, ButtonId, CallId, CallSettings, ClientId, DoorId, DoorSettings, Fault, Input, Leg, Requester, Settings,
+    Station,
+};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
@@ -25,7 +28,7 @@ use self::step::{Report, Step, Which, Who, Word, day};
 use crate::lab::{FIRST_CALL, ms, secs, settings};
 
 const CLIENTS: [&str; 4] = ["Attic", "Cellar", "Hall", "Kitchen"];
-const BUTTONS: [&str; 3] = ["call", "flat", "exit"];
+const BUTTONS: [&str; 4] = ["call", "flat", "hang-up", "exit"];
 const DOORS: [&str; 3] = ["door", "gate", "garage"];
 const MOST_PEERS: usize = 2;
 const OPENS_WITHOUT_RING: &str = "gate";
@@ -36,13 +39,18 @@ const LATE: Duration = ms(500);
 /// Longer than any chain of deadlines.
 const REST: Duration = secs(20 * 60);
 
-fn model_settings() -> Settings {
+fn model_settings(max_talkers: usize) -> Settings {
     Settings {
         doors: vec![
-            DoorSettings { pulse: secs(1), most_openings: 2, ..DoorSettings::new("door".into()) },
+            DoorSettings {
+                pulse: secs(1),
+                max_openings: 2,
+                exit_buttons: vec!["exit".into()],
+                ..DoorSettings::new("door".into())
+            },
             DoorSettings { pulse: secs(3600), open_without_ring: true, ..DoorSettings::new(OPENS_WITHOUT_RING.into()) },
         ],
-        call: CallSettings { max_peers: MOST_PEERS, ..CallSettings::default() },
+        call: CallSettings { max_peers: MOST_PEERS, max_talkers, ..CallSettings::default() },
         ..settings()
     }
 }
@@ -56,17 +64,17 @@ struct Model {
 }
 
 impl Model {
-    fn new() -> Self {
-        let station = Station::new(model_settings()).expect("the settings are sound");
+    fn new(max_talkers: usize) -> Self {
+        let station = Station::new(model_settings(max_talkers)).expect("the settings are sound");
         let doors = DOORS.map(|door| (door.into(), Relay { reported_released: true, ..Relay::default() }));
-        let shadow = Shadow { doors: doors.into(), ..Shadow::default() };
+        let shadow = Shadow { doors: doors.into(), max_talkers, ..Shadow::default() };
         let mut model = Self { station, now: Instant::now(), previous: CallId(0), requests: 0, shadow };
         model.drain(None);
         model
     }
 
-    fn run(steps: Vec<Step>) -> BTreeMap<&'static str, usize> {
-        let mut model = Self::new();
+    fn run(steps: Vec<Step>, max_talkers: usize) -> BTreeMap<&'static str, usize> {
+        let mut model = Self::new(max_talkers);
         for step in steps {
             model.step(step);
             model.check();
@@ -124,7 +132,6 @@ impl Model {
                     self.step(Step::Watch(Who::Client(client)));
                 }
             }
-            Step::Exit => self.input(Input::ExitedByButton),
             Step::Here(client) => {
                 let name = CLIENTS[client];
                 self.shadow.comes(name.into());
@@ -147,11 +154,11 @@ impl Model {
             }
             Step::Tell(word, who, which) => self.tell(word, who, which),
             Step::Unlock(who, which, door) => {
-                let (client, call, door) = (self.who(who), self.which(which), DoorId::from(DOORS[door]));
+                let (leg, door) = (self.leg(who, which), DoorId::from(DOORS[door]));
                 self.requests += 1;
                 let request = self.requests;
-                self.shadow.requests.insert(request, (client.clone(), call, door.clone(), self.now));
-                self.input(Input::Unlock { client, call, request, door });
+                self.shadow.requests.insert(request, (leg.clone(), door.clone(), self.now));
+                self.input(Input::Unlock { requester: Requester::Participant { leg, request }, door });
             }
             Step::Relay(door, report) => self.relay(&DOORS[door].into(), report),
             Step::Rogue { door, energised, failed } => {
@@ -185,29 +192,29 @@ impl Model {
     }
 
     fn tell(&mut self, word: Word, who: Who, which: Which) {
-        let (client, call) = (self.who(who), self.which(which));
+        let leg = self.leg(who, which);
         let input = match word {
-            Word::Rang => Input::Rang { client, call },
+            Word::Rang => Input::Rang(leg),
             Word::Accept => {
-                self.shadow.accepts(&client, call);
-                Input::Accept { client, call }
+                self.shadow.accepts(&leg);
+                Input::Accept(leg)
             }
             Word::Decline => {
-                self.shadow.refuses(&client, call, self.station.activity());
-                Input::Decline { client, call }
+                self.shadow.refuses(&leg, self.station.activity());
+                Input::Decline(leg)
             }
-            Word::Reconnect => Input::Reconnect { client, call },
+            Word::Reconnect => Input::Reconnect(leg),
             Word::HangUp => {
-                self.shadow.refuses(&client, call, self.station.activity());
-                Input::HangUp { client, call }
+                self.shadow.refuses(&leg, self.station.activity());
+                Input::HangUp(leg)
             }
-            Word::Malformed => Input::Malformed { client, call },
+            Word::Malformed => Input::Malformed(leg),
             Word::Connected => {
-                self.shadow.connect(&client, call);
-                Input::PeerConnected { client, call }
+                self.shadow.connect(&leg);
+                Input::PeerConnected(leg)
             }
-            Word::Lost => Input::PeerLost { client, call },
-            Word::HandshakeFailed => Input::HandshakeFailed { client, call },
+            Word::Lost => Input::PeerLost(leg),
+            Word::HandshakeFailed => Input::HandshakeFailed(leg),
         };
         self.input(input);
     }
@@ -237,8 +244,12 @@ impl Model {
         self.input(Input::RelayActed { door, energised });
     }
 
+    fn leg(&self, who: Who, which: Which) -> Leg {
+        Leg { client: self.who(who), call: self.which(which) }
+    }
+
     fn who(&self, who: Who) -> ClientId {
-        let talker = || self.shadow.call.as_ref().and_then(|call| call.talker.clone());
+        let talker = || self.shadow.call.as_ref().and_then(|call| call.talkers.last().cloned());
         match who {
             Who::Client(client) => CLIENTS[client].into(),
             Who::Talker => talker().unwrap_or(CLIENTS[0].into()),
@@ -309,17 +320,21 @@ impl Model {
                 assert!(deadline.is_some(), "{door} may be open without a deadline");
             }
         }
-        for (client, _, door, asked_at) in self.shadow.requests.values() {
-            assert!(self.now - *asked_at <= REPORT_TIMEOUT + LATE, "{client} waits for an answer about {door}");
+        for (leg, door, asked_at) in self.shadow.requests.values() {
+            assert!(self.now - *asked_at <= REPORT_TIMEOUT + LATE, "{} waits for an answer about {door}", leg.client);
         }
+        let seen =
+            |up_only: bool| self.shadow.call.iter().flat_map(|call| call.peers.values()).any(|up| *up || !up_only);
+        assert_eq!(self.shadow.video, seen(activity == Activity::Watched), "camera while {activity:?}");
+        assert_eq!(self.shadow.sound, matches!(activity, Activity::Ringing | Activity::InCall));
         if let (Some(call), Some(view)) = (&self.shadow.call, self.station.call()) {
             assert!(call.peers.len() <= 2 * MOST_PEERS, "more than those that accept can add");
-            assert_eq!(view.talker, call.talker);
+            assert!(view.talkers.iter().eq(&call.talkers), "{:?} talk, {:?} were told", view.talkers, call.talkers);
             let connected = |peers: Vec<(&ClientId, bool)>| -> Vec<ClientId> {
                 peers.into_iter().filter(|(_, connected)| *connected).map(|(client, _)| client.clone()).collect()
             };
             assert_eq!(
-                connected(view.peers.iter().map(|(client, connected)| (client, *connected)).collect()),
+                connected(view.participants.iter().map(|(client, connected)| (client, *connected)).collect()),
                 connected(call.peers.iter().map(|(client, connected)| (client, *connected)).collect()),
             );
         }
@@ -343,6 +358,7 @@ impl Model {
         assert_eq!(self.station.activity(), Activity::Idle);
         assert_eq!(self.station.poll_timeout(), None, "something is still awaited");
         assert!(self.shadow.requests.is_empty(), "a request was never answered");
+        assert_eq!(self.shadow.exits, 0, "a press of the exit button came to nothing");
         assert!(self.station.doors().all(|(_, open)| !open));
         for (door, relay) in &self.shadow.doors {
             assert!(!relay.energised, "the relay of {door} stays energised");
@@ -362,7 +378,12 @@ proptest! {
 
     #[test]
     fn the_station_keeps_its_rules_whatever_happens(steps in day()) {
-        Model::run(steps);
+        Model::run(steps, 1);
+    }
+
+    #[test]
+    fn it_keeps_them_where_three_may_talk(steps in day()) {
+        Model::run(steps, 3);
     }
 }
 
@@ -372,8 +393,10 @@ fn the_model_comes_by_everything_that_it_is_to_judge() {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for _ in 0..300 {
         let steps = day().new_tree(&mut runner).expect("a day").current();
-        for (what, times) in Model::run(steps) {
-            *seen.entry(what).or_default() += times;
+        for max_talkers in [1, 3] {
+            for (what, times) in Model::run(steps.clone(), max_talkers) {
+                *seen.entry(what).or_default() += times;
+            }
         }
     }
     for what in [
@@ -386,6 +409,9 @@ fn the_model_comes_by_everything_that_it_is_to_judge() {
         "declined",
         "failed to open",
         "hung up",
+        "joined",
+        "left",
+        "not left",
         "malformed",
         "max duration",
         "missed",
@@ -394,11 +420,14 @@ fn the_model_comes_by_everything_that_it_is_to_judge() {
         "not rung",
         "opened",
         "opened in a call that was rung",
+        "opened from the inside",
         "opened without a ring",
         "place taken",
         "press",
         "pressed again",
+        "rang",
         "refused",
+        "refused a door",
         "relay stuck",
         "reconnected",
         "ring timeout",

@@ -64,6 +64,38 @@ fn the_ring_goes_out_before_anything_else_is_done() {
 }
 
 #[test]
+fn camera_and_sound_are_on_while_a_visitor_waits_and_off_after_the_last_chime() {
+    let mut lab = Lab::with(&["a"]);
+    assert_eq!(media(&lab.press("call")), ["sound on", "Ringing", "camera on"]);
+    let mut actions = lab.connected("a");
+    actions.extend(lab.accept("a"));
+    assert_eq!(media(&actions), ["Accepted"]);
+    assert_eq!(media(&lab.hang_up("a")), ["Ended", "sound off", "camera off"]);
+}
+
+#[test]
+fn nobody_films_the_door_for_who_is_not_there_and_a_watcher_is_not_heard() {
+    let mut lab = Lab::with(&["a", "b"]);
+    assert_eq!(media(&lab.watch("a")), [""; 0]);
+    assert_eq!(media(&lab.connected("a")), ["camera on"]);
+    lab.watch("b");
+    assert_eq!(media(&lab.hang_up("a")), ["camera off"], "b has not come yet");
+    assert_eq!(media(&lab.connected("b")), ["camera on"]);
+    assert_eq!(media(&lab.accept("b")), ["sound on", "Accepted"]);
+}
+
+/// What becomes of camera and sound, and which chimes are played.
+fn media(actions: &[Action]) -> Vec<String> {
+    let one = |action: &Action| match action {
+        Action::Video { on } => Some(format!("camera {}", if *on { "on" } else { "off" })),
+        Action::Sound { on } => Some(format!("sound {}", if *on { "on" } else { "off" })),
+        Action::Chime(chime) => Some(format!("{chime:?}")),
+        _ => None,
+    };
+    actions.iter().filter_map(one).collect()
+}
+
+#[test]
 fn the_press_is_told_with_the_time_of_its_edge() {
     let mut lab = Lab::with(&[]);
     let at = lab.now;

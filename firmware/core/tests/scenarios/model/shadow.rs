@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use super::{MOST_PEERS, OPENS_WITHOUT_RING};
+use doorway_core::indicator::Chime;
 use doorway_core::press::PressSettings;
 use doorway_core::{
-    Action, Activity, ButtonId, CallId, ClientId, DoorId, EndReason, Fault, Input, OpenedIn, Record, UnlockOutcome,
-    UnlockRefusal,
+    Action, Activity, ButtonId, CallId, ClientId, DoorId, EndReason, Fault, Input, Leg, Record, Requester,
+    UnlockOutcome, UnlockRefusal, Way,
 };
 
 /// What a shell can know.
@@ -22,7 +23,12 @@ pub(super) struct Shadow {
     pub(super) recorded: BTreeSet<CallId>,
     pub(super) activity: Option<Activity>,
     pub(super) doors: BTreeMap<DoorId, Relay>,
-    pub(super) requests: BTreeMap<u32, (ClientId, CallId, DoorId, Instant)>,
+    pub(super) requests: BTreeMap<u32, (Leg, DoorId, Instant)>,
+    /// Presses of the exit button whose door has not answered.
+    pub(super) exits: usize,
+    pub(super) max_talkers: usize,
+    pub(super) video: bool,
+    pub(super) sound: bool,
     pub(super) levels: BTreeMap<ButtonId, Vec<(Instant, bool)>>,
     pub(super) pressed: BTreeMap<ButtonId, Instant>,
     /// Everybody has to be rung by what was pressed just now.
@@ -40,8 +46,10 @@ pub(super) struct Part {
     pub(super) accepted: BTreeSet<ClientId>,
     /// Who is not rung again in this call: it declined, sent nonsense, or accepted and did not connect in time.
     pub(super) refused: BTreeSet<ClientId>,
-    pub(super) talker: Option<ClientId>,
-    pub(super) audio: Option<ClientId>,
+    /// Who confirmed that it rings.
+    pub(super) receipts: BTreeSet<ClientId>,
+    pub(super) talkers: BTreeSet<ClientId>,
+    pub(super) audio: BTreeSet<ClientId>,
 }
 
 #[derive(Default)]
@@ -80,20 +88,22 @@ impl Shadow {
     pub(super) fn left(&mut self, leaves: impl Fn(&ClientId) -> bool) {
         if let Some(call) = &mut self.call {
             call.invited.iter_mut().filter(|(client, _)| leaves(client)).for_each(|(_, invited)| invited.left = true);
+            // While media flow, only they tell of somebody's end.
+            call.talkers.retain(|talker| !leaves(talker) || call.peers.get(talker) == Some(&true));
         }
     }
 
-    pub(super) fn connect(&mut self, client: &ClientId, id: CallId) {
-        if let Some(call) = self.call.as_mut().filter(|call| call.id == id)
-            && let Some(connected) = call.peers.get_mut(client)
+    pub(super) fn connect(&mut self, leg: &Leg) {
+        if let Some(call) = self.call.as_mut().filter(|call| call.id == leg.call)
+            && let Some(connected) = call.peers.get_mut(&leg.client)
         {
             *connected = true;
         }
     }
 
     /// A client that has a part in the ring wants none of it. One that left before its media were up has none.
-    pub(super) fn refuses(&mut self, client: &ClientId, id: CallId, activity: Activity) {
-        let Some(call) = self.call.as_mut().filter(|call| call.id == id) else {
+    pub(super) fn refuses(&mut self, Leg { client, call: id }: &Leg, activity: Activity) {
+        let Some(call) = self.call.as_mut().filter(|call| call.id == *id) else {
             return;
         };
         let Some(invited) = call.invited.get(client) else {
@@ -112,7 +122,7 @@ impl Shadow {
         }
         let call = self.call.as_ref().expect("a press begins a call");
         assert!(call.rang, "a press rings, whatever was on");
-        if call.talker.as_ref().is_some_and(|talker| call.peers.get(talker) == Some(&true)) {
+        if call.talkers.iter().any(|talker| call.peers.get(talker) == Some(&true)) {
             return;
         }
         for client in self.here.iter().filter(|client| !call.refused.contains(*client)) {
@@ -121,9 +131,11 @@ impl Shadow {
         }
     }
 
-    pub(super) fn accepts(&mut self, client: &ClientId, id: CallId) {
-        if let Some(call) = self.call.as_mut().filter(|call| call.id == id && call.invited.contains_key(client)) {
-            call.accepted.insert(client.clone());
+    pub(super) fn accepts(&mut self, leg: &Leg) {
+        if let Some(call) =
+            self.call.as_mut().filter(|call| call.id == leg.call && call.invited.contains_key(&leg.client))
+        {
+            call.accepted.insert(leg.client.clone());
         }
     }
 
@@ -132,17 +144,17 @@ impl Shadow {
     }
 
     /// The call that an action is about; it must name an invited client of the present one.
-    fn part(&mut self, client: &ClientId, id: CallId) -> &mut Part {
+    fn part(&mut self, leg: &Leg) -> &mut Part {
         let call = self.call.as_mut().expect("there is a call");
-        assert_eq!(call.id, id, "an action of another call");
-        assert!(call.invited.contains_key(client), "{client} was not invited");
+        assert_eq!(call.id, leg.call, "an action of another call");
+        assert!(call.invited.contains_key(&leg.client), "{} was not invited", leg.client);
         call
     }
 
     pub(super) fn call_is_over(&mut self) {
         let Some(call) = self.call.take() else { return };
         assert!(call.peers.is_empty(), "peers stay after the call: {:?}", call.peers);
-        assert_eq!(call.audio, None, "sound stays on after the call");
+        assert!(call.audio.is_empty(), "sound stays on after the call");
         assert!(self.recorded.contains(&call.id), "the call was not recorded");
         let untold: Vec<_> = call.invited.iter().filter(|(_, invited)| !invited.left).collect();
         assert!(untold.is_empty(), "somebody was not told: {:?}", untold.iter().map(|(c, _)| c).collect::<Vec<_>>());
@@ -150,7 +162,7 @@ impl Shadow {
 
     pub(super) fn act(&mut self, action: Action, input: Option<&Input>, now: Instant) {
         match action {
-            Action::Invite { client, call: id, ring } => {
+            Action::Invite { leg: Leg { client, call: id }, ring } => {
                 assert!(self.here.contains(&client), "{client} is not here to be invited");
                 let call = self.call.as_mut().expect("there is a call");
                 assert_eq!(call.id, id);
@@ -162,11 +174,11 @@ impl Shadow {
                 let rings_until =
                     ring.map(|ring| now + ring.timeout).or_else(|| before.and_then(|before| before.rings_until));
                 call.invited.insert(client, Invited { rung, rings_until, offered: true, left: false });
-                if again && matches!(input, Some(Input::Reconnect { .. })) {
+                if again && matches!(input, Some(Input::Reconnect(_))) {
                     self.see("reconnected");
                 }
             }
-            Action::Ring { client, call: id, ring } => {
+            Action::Ring { leg: Leg { client, call: id }, ring } => {
                 assert!(self.here.contains(&client), "{client} is not here to be rung");
                 let call = self.call.as_mut().expect("there is a call");
                 assert_eq!(call.id, id);
@@ -187,28 +199,29 @@ impl Shadow {
                     self.see("rung without an offer");
                 }
             }
-            Action::Accepted { client, call } => {
-                let part = self.part(&client, call);
-                let again = part.talker.replace(client.clone());
-                let up = part.peers.get(&client) == Some(&true);
-                assert!(up || again.is_some(), "an accept counts before its media are up");
-                assert!(again.is_none_or(|talker| talker == client), "two were accepted");
-                match self.answered.insert(call) {
-                    true => self.see("accepted"),
-                    false => self.see("accepted again"),
+            Action::Accepted(leg) => {
+                let max_talkers = self.max_talkers;
+                let part = self.part(&leg);
+                let again = !part.talkers.insert(leg.client.clone());
+                let up = part.peers.get(&leg.client) == Some(&true);
+                assert!(up || again, "an accept counts before its media are up");
+                assert!(part.talkers.len() <= max_talkers, "more talk than may");
+                match (self.answered.insert(leg.call), again) {
+                    (true, _) => self.see("accepted"),
+                    (false, true) => self.see("accepted again"),
+                    (false, false) => self.see("joined"),
                 }
             }
-            Action::Ended { client, call, reason } => {
-                let call = self.part(&client, call);
+            Action::Ended { leg, reason } => {
+                let call = self.part(&leg);
+                let client = leg.client;
                 call.invited.remove(&client);
                 let without_media = matches!(reason, EndReason::ConnectionLost | EndReason::HandshakeFailed);
                 let had_its_turn = without_media && call.accepted.remove(&client);
                 if had_its_turn || reason == EndReason::Malformed {
                     call.refused.insert(client.clone());
                 }
-                if call.talker.as_ref() == Some(&client) {
-                    call.talker = None;
-                }
+                call.talkers.remove(&client);
                 self.see(match reason {
                     EndReason::HungUp => "hung up",
                     EndReason::AnsweredElsewhere => "answered elsewhere",
@@ -227,32 +240,47 @@ impl Shadow {
                 assert!(matches!(reason, EndReason::Busy | EndReason::StationClosing));
                 self.see("refused");
             }
-            Action::PressedAgain { client, call } => {
-                assert_eq!(self.part(&client, call).talker, Some(client));
+            Action::PressedAgain(leg) => {
+                assert!(self.part(&leg).talkers.contains(&leg.client));
                 self.see("pressed again");
             }
-            Action::ClosePeer { client, call: id } => {
+            Action::ClosePeer(Leg { client, call: id }) => {
                 let call = self.call.as_mut().expect("there is a call");
                 assert_eq!(call.id, id);
                 assert!(call.peers.remove(&client).is_some(), "{client} has no peer to close");
-                assert_ne!(call.audio, Some(client), "a peer is closed while its sound is on");
+                assert!(!call.audio.contains(&client), "a peer is closed while its sound is on");
             }
-            Action::AudioOn { client, call } => {
-                let call = self.part(&client, call);
-                assert_eq!(call.talker.as_ref(), Some(&client), "only the talker is heard");
-                assert_eq!(call.peers.get(&client), Some(&true), "sound without a connection");
-                assert_eq!(call.audio.replace(client), None);
+            Action::AudioOn(leg) => {
+                let call = self.part(&leg);
+                assert!(call.talkers.contains(&leg.client), "only who talks is heard");
+                assert_eq!(call.peers.get(&leg.client), Some(&true), "sound without a connection");
+                assert!(call.audio.insert(leg.client), "sound is on already");
+                assert!(self.sound, "somebody is heard by nobody");
             }
-            Action::AudioOff { client, call } => {
-                assert_eq!(self.part(&client, call).audio.take(), Some(client))
-            }
+            Action::AudioOff(leg) => assert!(self.part(&leg).audio.remove(&leg.client), "sound is off already"),
             Action::PressAccepted { button, at, .. } => self.press_accepted(&button, at),
-            Action::Chime(_) | Action::Indicator(_) => {}
+            Action::Video { on } => assert_ne!(std::mem::replace(&mut self.video, on), on, "the camera is so already"),
+            Action::Sound { on } => assert_ne!(std::mem::replace(&mut self.sound, on), on, "sound is so already"),
+            Action::Chime(chime) => {
+                assert!(self.sound || chime == Chime::Silent, "{chime:?} is played into nothing");
+            }
+            Action::Indicator(_) => {}
             Action::Activity(activity) => self.activity = Some(activity),
             Action::MoveRelay { door, energise } => self.relay_told(&door, energise, input, now),
-            Action::UnlockResult { client, call, request, door, outcome } => {
-                let asked = self.requests.remove(&request).expect("one answer for each request");
-                assert_eq!((asked.0, asked.1, &asked.2), (client, call, &door));
+            Action::UnlockResult { requester, door, outcome } => {
+                match requester {
+                    Requester::Participant { leg, request } => {
+                        let asked = self.requests.remove(&request).expect("one answer for each request");
+                        assert_eq!((asked.0, &asked.1), (leg, &door));
+                    }
+                    Requester::ExitButton(button) => {
+                        assert_eq!((button.as_str(), door.as_str()), ("exit", "door"));
+                        self.exits = self.exits.checked_sub(1).expect("one answer for each press");
+                        let left = matches!(outcome, UnlockOutcome::Opened { .. });
+                        self.see(if left { "left" } else { "not left" });
+                    }
+                    Requester::Keypad { .. } | Requester::Automation { .. } => panic!("the model has none"),
+                }
                 if matches!(outcome, UnlockOutcome::Opened { .. }) {
                     let acted = Input::RelayActed { door, energised: true };
                     assert_eq!(input, Some(&acted), "told before the relay has acted");
@@ -265,6 +293,8 @@ impl Shadow {
                     UnlockOutcome::Refused(UnlockRefusal::AlreadyOpen) => "already open",
                     UnlockOutcome::Refused(UnlockRefusal::TooOften) => "too often",
                     UnlockOutcome::Refused(UnlockRefusal::NotRung) => "not rung",
+                    UnlockOutcome::Refused(UnlockRefusal::NotAllowed) => panic!("the model asks for nothing like it"),
+                    UnlockOutcome::Refused(UnlockRefusal::Closing) => "not while closing",
                 });
             }
             Action::DoorMoved { .. } => {}
@@ -292,20 +322,23 @@ impl Shadow {
             assert!(released, "one physical press counts twice");
         }
         self.must_ring = button.as_str() == "call";
+        self.exits += usize::from(button.as_str() == "exit");
         self.see("press");
     }
 
     fn relay_told(&mut self, door: &DoorId, energise: bool, input: Option<&Input>, now: Instant) {
         if energise {
-            let Some(Input::Unlock { client, call: id, door: asked, .. }) = input else {
-                panic!("{door} opens though nobody asked")
-            };
-            assert_eq!(door, asked);
             assert!(!self.closing, "{door} opens while the station closes down");
-            let call = self.part(client, *id);
-            assert_eq!(call.talker.as_ref(), Some(client), "only the talker opens doors");
-            assert_eq!(call.peers.get(client), Some(&true), "only over live media");
-            assert!(call.rang || door.as_str() == OPENS_WITHOUT_RING, "{door} opens though nobody pressed");
+            if let Some(Input::Unlock { requester, door: asked }) = input {
+                assert_eq!(door, asked);
+                let Requester::Participant { leg, .. } = requester else { panic!("nobody else asks") };
+                let call = self.part(leg);
+                assert!(call.talkers.contains(&leg.client), "only who talks opens doors");
+                assert_eq!(call.peers.get(&leg.client), Some(&true), "only over live media");
+                assert!(call.rang || door.as_str() == OPENS_WITHOUT_RING, "{door} opens though nobody pressed");
+            } else {
+                assert!(door.as_str() == "door" && self.exits > 0, "{door} opens though nobody asked");
+            }
         }
         let relay = self.doors.get_mut(door).expect("a configured door");
         if energise {
@@ -327,8 +360,9 @@ impl Shadow {
                     peers: BTreeMap::new(),
                     accepted: BTreeSet::new(),
                     refused: BTreeSet::new(),
-                    talker: None,
-                    audio: None,
+                    receipts: BTreeSet::new(),
+                    talkers: BTreeSet::new(),
+                    audio: BTreeSet::new(),
                 });
             }
             Record::Pressed { call: id, .. } => {
@@ -336,16 +370,30 @@ impl Shadow {
                 assert_eq!(call.id, id);
                 call.rang = true;
             }
-            Record::DoorOpened { door, opened_in, .. } => {
+            Record::Rang { leg, receipts, .. } => {
+                let part = self.part(&leg);
+                assert!(part.receipts.insert(leg.client), "a receipt counts twice");
+                assert_eq!(part.receipts.len(), receipts);
+                self.see("rang");
+            }
+            Record::DoorOpened { door, requester, way, .. } => {
                 assert_eq!(input, Some(&Input::RelayActed { door, energised: true }));
-                self.see(match opened_in {
-                    OpenedIn::RungCall => "opened in a call that was rung",
-                    OpenedIn::CallWithoutRing => "opened without a ring",
+                assert_eq!(matches!(requester, Requester::ExitButton(_)), way == Way::ExitButton);
+                self.see(match way {
+                    Way::RungCall => "opened in a call that was rung",
+                    Way::CallWithoutRing => "opened without a ring",
+                    Way::ExitButton => "opened from the inside",
+                    Way::Keypad | Way::Automation => panic!("the model has none"),
                 });
             }
-            Record::Answered { call, client, .. } => {
-                assert!(self.answered.contains(&call));
-                assert_eq!(self.part(&client, call).talker, Some(client));
+            Record::DoorRefused { .. } => self.see("refused a door"),
+            Record::Answered { leg, .. } => {
+                assert!(self.answered.contains(&leg.call));
+                assert!(self.part(&leg).talkers.contains(&leg.client));
+            }
+            Record::Joined { leg } => {
+                let part = self.part(&leg);
+                assert!(part.talkers.contains(&leg.client) && part.talkers.len() > 1);
             }
             Record::Ended { call, talked, .. } => {
                 assert_eq!(talked.is_some(), self.answered.contains(&call));

@@ -35,7 +35,6 @@ pub(super) enum Step {
     Open(usize),
     /// Everybody comes and watches.
     WatchAll,
-    Exit,
     Here(usize),
     Gone(usize),
     CompanionLost,
@@ -116,12 +115,11 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => (button.clone(), any::<bool>()).prop_map(|(button, pressed)| Step::Level { button, pressed }),
         2 => (button.clone(), 1..20u64, 1..29u64)
             .prop_map(|(button, pulses, width_ms)| Step::Noise { button, pulses, width_ms }),
-        8 => prop_oneof![5 => Just(0usize), 3 => Just(1), 1 => Just(2)].prop_map(Step::Press),
+        9 => prop_oneof![5 => Just(0usize), 3 => Just(1), 1 => Just(2), 1 => Just(3)].prop_map(Step::Press),
         4 => client.clone().prop_map(Step::Talk),
         2 => client.clone().prop_map(Step::TalkUnrung),
         6 => (0..2usize).prop_map(Step::Open),
         1 => Just(Step::WatchAll),
-        1 => Just(Step::Exit),
         10 => client.clone().prop_map(Step::Here),
         4 => client.prop_map(Step::Gone),
         1 => Just(Step::CompanionLost),
