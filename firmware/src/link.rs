@@ -389,11 +389,6 @@ fn text<T: serde::Serialize>(message: &T) -> Message {
     Message::text(serde_json::to_string(message).expect("messages have only string keys"))
 }
 
-/// The endpoint of a client, as the core names it.
-pub fn endpoint(client: &doorway_core::ClientId) -> EndpointId {
-    EndpointId::new(client.as_str()).expect("the core knows only clients that the companion named")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

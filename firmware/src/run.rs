@@ -5,12 +5,13 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use axum::Router;
 use doorway_board::{Board, BoardDescription, Role};
-use doorway_core::{ButtonRole, ButtonSettings, congestion};
+use doorway_core::{ButtonRole, ButtonSettings};
+use doorway_engine::{Settings, Station, WallClock};
 use doorway_proto::state::{Activity, Station as StationState};
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
@@ -18,16 +19,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::config::{CompanionPlace, Config, DEFAULT_NAME, DoorConfig, Named};
+use crate::event_loop::{EventLoop, Inbox, Parts, media_at_rest};
 use crate::https::{self, CertificateSource};
 use crate::inside::{Around, Inside};
 use crate::link::{Link, Outward};
 use crate::local::{self, Local, Panel};
 use crate::metrics;
 use crate::net::{PeerSocket, interface_names};
-use crate::peer::PeerFactory;
 use crate::priority;
 use crate::self_test::CompanionProbe;
-use crate::station::{Inbox, Parts, Peers, Station};
 use crate::update::{self, Updates};
 use crate::video::{V4l2Source, VideoSource};
 
@@ -54,11 +54,18 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     for Misfit { message, remedy, .. } in missing(&config) {
         tracing::warn!("{message}; {remedy}. The station starts without it");
     }
-    let core = doorway_core::Station::new(core_settings(&config, &description))?;
-
     let socket = PeerSocket::bind(config.udp_port)?;
-    let factory = PeerFactory::new(congestion::estimate_for(config.video.max_bitrate_bps.into()))?;
-    let peers = Peers::new(factory, socket, config.interfaces.clone(), config.impairment, now);
+    let shown = state_of(&config);
+    let settings = Settings {
+        core: core_settings(&config, &description),
+        buttons: shown.buttons.clone(),
+        media: shown.media.clone(),
+        max_bitrate_bps: config.video.max_bitrate_bps,
+        port: socket.port(),
+        impairment: config.impairment,
+    };
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let engine = Station::new(settings, WallClock { at: now, unix })?;
     let listener = listen(config.local, "[local] listen").await?;
 
     let (edges, board_events) = mpsc::channel(EDGES);
@@ -77,7 +84,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         })
     })?;
 
-    let (state, _) = watch::channel(state_of(&config));
+    let (state, _) = watch::channel(shown);
     let (panel, panel_seen) = watch::channel(Panel::default());
     let simulator = board.simulated().map_or_else(Router::new, |board| local::simulator(board.clone(), panel_seen));
     let upkeep = prometheus.clone();
@@ -102,7 +109,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         status = %format!("http://{}/status", config.local),
         "the station is ready"
     );
-    let station = Station::new(Parts { config, core, peers, board, buttons, link, state, panel, updates }, now);
+    let station = EventLoop::new(Parts { config, engine, socket, board, buttons, link, state, panel, updates }, now);
     let local_task = tokio::spawn(axum::serve(listener, local).into_future());
 
     // Without systemd there is nobody to notify.
@@ -362,7 +369,7 @@ fn state_of(config: &Config) -> StationState {
         buttons: config.buttons.iter().map(|button| button.shown.clone()).collect(),
         doors: config.doors.iter().map(|door| door.shown.clone()).collect(),
         activity: Activity::Idle,
-        media: crate::station::media_at_rest(config),
+        media: media_at_rest(config),
         faults: Vec::new(),
     }
 }

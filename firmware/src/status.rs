@@ -1,7 +1,7 @@
 //! What the daemon tells about itself on its local endpoint.
 
 use std::fs;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use doorway_proto::state::{Activity, MediaHealth};
 use serde::Serialize;
@@ -230,6 +230,20 @@ pub struct Marks {
     pub first_receipt_ms: Option<f64>,
     /// How many clients confirmed.
     pub receipts: u32,
+}
+
+impl Marks {
+    /// The engine's moments by the time of day; `wall` is what it is `now`.
+    pub fn of(marks: &doorway_engine::Marks, now: Instant, wall: SystemTime) -> Self {
+        let ms = |at: Option<Instant>| at.map(|at| epoch_ms(wall - now.saturating_duration_since(at)));
+        Self {
+            pressed_ms: ms(marks.pressed),
+            press_accepted_ms: ms(marks.press_accepted),
+            ring_sent_ms: ms(marks.ring_sent),
+            first_receipt_ms: ms(marks.first_receipt),
+            receipts: marks.receipts,
+        }
+    }
 }
 
 impl Resources {

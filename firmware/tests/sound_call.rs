@@ -135,10 +135,10 @@ fn what_the_household_says_is_heard_at_the_speaker() {
         let until = Instant::now() + Duration::from_millis(ms);
         while Instant::now() < until {
             if let Some(packet) = next_packet(household) {
-                queue.push(&ReceivedPacket {
+                queue.push(ReceivedPacket {
                     sequence,
                     timestamp: packet.timestamp & 0xffff_ffff,
-                    data: packet.data,
+                    data: &packet.data,
                     arrived: Instant::now(),
                 });
                 sequence += 1;
@@ -232,10 +232,10 @@ fn a_station_without_sound_says_so_and_takes_packets_quietly() {
     assert_eq!(next_health(&mut events), Some((DeviceHealth::Absent, DeviceHealth::Absent)));
     sound.set_talking(true);
     for sequence in 0..200 {
-        sound.receiver().push(&ReceivedPacket {
+        sound.receiver().push(ReceivedPacket {
             sequence,
             timestamp: sequence * 960,
-            data: bytes::Bytes::from_static(&[0xf8, 0xff, 0xfe]),
+            data: &[0xf8, 0xff, 0xfe],
             arrived: Instant::now(),
         });
     }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use doorwayd::video::annexb::{NalKind, access_units, is_keyframe, nal_units};
 use doorwayd::video::sps::Sps;
 use doorwayd::video::{
-    AccessUnit, CameraHealth, EncoderChoice, EncoderKind, H264_PROFILE_LEVEL_ID, Recording, V4l2Source, Video,
-    VideoEvent, VideoSettings, VideoSource, live_pipelines, read_clock, warm_up,
+    AccessUnit, CameraHealth, EncoderChoice, EncoderKind, Recording, V4l2Source, Video, VideoEvent, VideoSettings,
+    VideoSource, live_pipelines, read_clock, warm_up,
 };
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -133,7 +133,7 @@ fn check_stream(units: &[AccessUnit]) {
             assert_eq!(nals[0].kind, NalKind::Sps);
             assert_eq!(nals[1].kind, NalKind::Pps);
             let sps = Sps::parse(nals[0].bytes).expect("sound");
-            assert_eq!(sps.profile_level_id(), H264_PROFILE_LEVEL_ID);
+            assert_eq!(sps.profile_level_id(), doorway_engine::H264_PROFILE_LEVEL_ID);
         }
         for slice in nals.iter().filter(|nal| matches!(nal.kind, NalKind::Slice | NalKind::Idr)) {
             assert_ne!(slice_type(slice.bytes), 1, "a B slice");

@@ -12,11 +12,11 @@ use doorway_proto::ids::{ButtonId as ButtonName, DoorId as DoorName, EndpointId,
 use doorway_proto::state::{Button, Door};
 use toml::Spanned;
 
-use crate::net::ImpairmentSettings;
 use crate::run::Misfit;
 use crate::sound::{SoundSettings, SoundSource};
 use crate::update::UpdateSettings;
 use crate::video::{EncoderChoice, EncoderKind, Pixels, V4l2Source, VideoSettings, VideoSource, is_known_control};
+use doorway_engine::ImpairmentSettings;
 
 mod companion;
 mod device;

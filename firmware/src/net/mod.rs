@@ -1,9 +1,7 @@
-//! The one UDP socket of all peers, the station's addresses, and a bad network to try things with.
+//! The one UDP socket of all peers, and the station's addresses.
 
-mod impairment;
 mod interfaces;
 mod socket;
 
-pub use impairment::{Impairment, ImpairmentSettings};
 pub use interfaces::{has_address, interface_names, local_addresses};
 pub use socket::{Datagrams, PeerSocket, SocketError};

@@ -1,6 +1,7 @@
 //! Opus: the station's voice is encoded here, and what a packet from the network holds is read here.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use opus::{Application, Bitrate, Channels, Signal};
 
 use super::{BLOCK, Block, SAMPLE_RATE};
@@ -45,7 +46,7 @@ impl VoiceEncoder {
     ///
     /// # Errors
     /// Says what libopus refused; the next block starts a new packet.
-    pub(super) fn encode(&mut self, block: &Block) -> Result<Option<Bytes>, opus::Error> {
+    pub(super) fn encode(&mut self, block: &Block) -> Result<Option<Arc<[u8]>>, opus::Error> {
         self.pending[self.filled..self.filled + BLOCK].copy_from_slice(block);
         self.filled += BLOCK;
         if self.filled < FRAME {
@@ -54,7 +55,7 @@ impl VoiceEncoder {
         self.filled = 0;
         let mut packet = [0; MAX_FRAME_BYTES];
         let length = self.encoder.encode_float(&self.pending, &mut packet)?;
-        Ok(Some(Bytes::copy_from_slice(&packet[..length])))
+        Ok(Some(Arc::from(&packet[..length])))
     }
 
     /// Forgets a half-filled packet, because what comes next does not follow it.
@@ -118,7 +119,7 @@ mod tests {
     use crate::sound::tone::BreathingTone;
     use proptest::prelude::*;
 
-    pub(crate) fn packets(count: usize) -> Vec<Bytes> {
+    pub(crate) fn packets(count: usize) -> Vec<Arc<[u8]>> {
         let mut encoder = VoiceEncoder::new().unwrap();
         let mut tone = BreathingTone::new(440.0, 0.3);
         let mut block = [0.0; BLOCK];
@@ -156,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_bitrate_stays_near_32_kbit() {
-        let bytes: usize = packets(250).iter().map(Bytes::len).sum();
+        let bytes: usize = packets(250).iter().map(|packet| packet.len()).sum();
         assert!((10_000..26_000).contains(&bytes), "{bytes} bytes in 5 s");
     }
 

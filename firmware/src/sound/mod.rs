@@ -22,7 +22,6 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
 use alsa::Direction;
-use bytes::Bytes;
 use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
     set_thread_priority_and_policy, thread_native_id,
@@ -134,7 +133,7 @@ pub enum SoundEvent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpusPacket {
     /// The Opus packet.
-    pub data: Bytes,
+    pub data: Arc<[u8]>,
     /// When it begins, in samples at 48 kHz since sound started; goes on over gaps in the capture.
     pub timestamp: u64,
     /// When its first sample was captured.
@@ -142,14 +141,14 @@ pub struct OpusPacket {
 }
 
 /// A packet of the household's voice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReceivedPacket {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReceivedPacket<'a> {
     /// The RTP sequence number, extended over its wraps.
     pub sequence: u64,
     /// The RTP timestamp at 48 kHz, extended or not.
     pub timestamp: u64,
     /// The Opus packet.
-    pub data: Bytes,
+    pub data: &'a [u8],
     /// When it came out of the socket.
     pub arrived: Instant,
 }
@@ -327,12 +326,12 @@ pub struct PlaybackQueue {
 impl PlaybackQueue {
     /// Hands a packet over and never waits. Ignored while nobody talks or when sound has ended; counted as refused
     /// when it is no packet or the queue is full.
-    pub fn push(&self, packet: &ReceivedPacket) {
+    pub fn push(&self, packet: ReceivedPacket<'_>) {
         let Some(conversation) = self.shared.conversation() else {
             return;
         };
         self.shared.received.fetch_add(1, Ordering::Relaxed);
-        let sent = Payload::new(&packet.data).is_some_and(|payload| {
+        let sent = Payload::new(packet.data).is_some_and(|payload| {
             let incoming = Incoming {
                 conversation,
                 sequence: packet.sequence,

@@ -3,9 +3,8 @@
 use super::*;
 use crate::sound::codec::VoiceEncoder;
 use crate::sound::tone::{BreathingTone, purity};
-use bytes::Bytes;
 use proptest::prelude::*;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 const TONE_HZ: f32 = 440.0;
 const SECONDS: u64 = 30;
@@ -63,8 +62,8 @@ impl Heard {
 }
 
 /// 30 s of a tone, encoded once for all tests.
-fn talk() -> &'static [Bytes] {
-    static PACKETS: OnceLock<Vec<Bytes>> = OnceLock::new();
+fn talk() -> &'static [Arc<[u8]>] {
+    static PACKETS: OnceLock<Vec<Arc<[u8]>>> = OnceLock::new();
     PACKETS.get_or_init(|| {
         let mut encoder = VoiceEncoder::new().unwrap();
         let mut tone = BreathingTone::new(TONE_HZ, 0.3);

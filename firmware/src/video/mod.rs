@@ -41,7 +41,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::mpsc::Sender;
 
@@ -56,7 +55,6 @@ pub use negotiate::Pixels;
 pub use pattern::read_clock;
 pub use probe::probe;
 pub use recording::{Recording, RecordingError};
-pub use sps::H264_PROFILE_LEVEL_ID;
 
 /// The least bitrate that still shows a face at the door.
 const MIN_BITRATE_BPS: u32 = 100_000;
@@ -163,7 +161,7 @@ impl Default for VideoSettings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessUnit {
     /// An Annex B byte stream; keyframes begin with their parameter sets.
-    pub data: Bytes,
+    pub data: Arc<[u8]>,
     /// When the picture was taken, by the kernel's timestamp where there is one.
     pub captured_at: Instant,
     /// Whether a decoder can begin here.

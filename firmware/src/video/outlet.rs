@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use bytes::Bytes;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -48,7 +47,7 @@ impl Outlet {
             self.shared.set_size(sps.width, sps.height);
             data
         } else {
-            Bytes::copy_from_slice(data)
+            Arc::from(data)
         };
         self.send(&mut inner, AccessUnit { data, captured_at, keyframe });
         Ok(())
@@ -145,7 +144,7 @@ impl Stream {
     ///
     /// Supplemental information and delimiters are left out: no browser needs them, and x264 signs its first frame
     /// with hundreds of bytes.
-    pub(super) fn keyframe(&mut self, data: &[u8]) -> Result<(Bytes, Sps), SpsError> {
+    pub(super) fn keyframe(&mut self, data: &[u8]) -> Result<(Arc<[u8]>, Sps), SpsError> {
         let mut parameter_sets = Vec::new();
         let mut pictures = Vec::with_capacity(data.len() + 64);
         for nal in annexb::nal_units(data) {
@@ -225,7 +224,7 @@ mod tests {
         assert_eq!(cached.keyframe(&stream(&[IDR])), Err(SpsError::Damaged));
         let sei: &[u8] = &[6, 5, 1, 0x80];
         let (first, sps) = cached.keyframe(&stream(&[SPS, PPS, sei, IDR])).expect("complete");
-        assert_eq!(sps.profile_level_id(), sps::H264_PROFILE_LEVEL_ID);
+        assert_eq!(sps.profile_level_id(), doorway_engine::H264_PROFILE_LEVEL_ID);
         let (second, _) = cached.keyframe(&stream(&[IDR])).expect("sets are known");
         assert_eq!(first, second);
     }

@@ -3,9 +3,8 @@
 //! For developing without a camera, and for measuring what a call costs beside encoding.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
-
-use bytes::Bytes;
 
 use super::annexb;
 use super::camera::Pace;
@@ -42,7 +41,7 @@ pub enum RecordingError {
 
 /// A recording, split into access units once.
 pub struct Recording {
-    units: Vec<(Bytes, bool)>,
+    units: Vec<(Arc<[u8]>, bool)>,
     size: (u32, u32),
 }
 
@@ -54,26 +53,26 @@ impl Recording {
     pub fn open(path: &Path) -> Result<Self, RecordingError> {
         let name = path.display().to_string();
         match std::fs::read(path) {
-            Ok(bytes) => Self::parse(bytes.into(), &name),
+            Ok(bytes) => Self::parse(&bytes, &name),
             Err(error) => Err(RecordingError::Read { path: name, error }),
         }
     }
 
-    fn parse(file: Bytes, path: &str) -> Result<Self, RecordingError> {
+    fn parse(file: &[u8], path: &str) -> Result<Self, RecordingError> {
         let mut stream = Stream::default();
         let mut units = Vec::new();
         let mut size = (0, 0);
-        for range in annexb::access_units(&file) {
-            let unit = file.slice(range);
-            if annexb::is_keyframe(&unit) {
+        for range in annexb::access_units(file) {
+            let unit = &file[range];
+            if annexb::is_keyframe(unit) {
                 let (unit, sps) = stream
-                    .keyframe(&unit)
+                    .keyframe(unit)
                     .map_err(|error| RecordingError::Unsuitable { path: path.to_owned(), error })?;
                 size = (sps.width, sps.height);
                 units.push((unit, true));
             } else if !units.is_empty() {
                 // What precedes the first keyframe cannot be decoded.
-                units.push((unit, false));
+                units.push((Arc::from(unit), false));
             }
         }
         if units.is_empty() {
@@ -148,7 +147,7 @@ mod tests {
 
     #[test]
     fn what_is_no_recording_is_refused_with_its_name() {
-        let error = Recording::parse(Bytes::from_static(b"hello"), "door.h264").err().expect("no video");
+        let error = Recording::parse(b"hello", "door.h264").err().expect("no video");
         assert!(error.to_string().contains("door.h264"));
         assert!(Recording::open(Path::new("/no/such/file.h264")).is_err());
     }

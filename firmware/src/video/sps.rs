@@ -1,11 +1,5 @@
 //! The sequence parameter set (ITU-T H.264 section 7.3.2.1.1), as far as a call needs it: profile, level and size.
 
-/// The `profile-level-id` that every offer carries: constrained baseline, level 3.1 (RFC 6184 section 8.1).
-///
-/// The bytes are `profile_idc` 66, constraint sets 0, 1 and 2, and `level_idc` 31. All browsers decode it, and
-/// 1280x720 at 30 frames per second fills level 3.1 exactly.
-pub const H264_PROFILE_LEVEL_ID: &str = "42e01f";
-
 /// The same as bytes of a sequence parameter set.
 const PROFILE_LEVEL: [u8; 3] = [66, 0xe0, 31];
 
@@ -87,7 +81,7 @@ impl Sps {
     }
 }
 
-/// Makes a sequence parameter set say what the offer says, [`H264_PROFILE_LEVEL_ID`], where that is true of the stream.
+/// Makes a sequence parameter set say what the offer says, [`doorway_engine::H264_PROFILE_LEVEL_ID`], where that is true of the stream.
 ///
 /// Encoders pick the lowest level that fits the size, and leave out the constraint flags that they need not set;
 /// browsers compare these bytes with the offer. A stream of a lower level obeys every limit of a higher one. A higher
@@ -294,7 +288,7 @@ mod tests {
         let mut nal = X264_720P.to_vec();
         nal[3] = 13;
         let sps = conform(&mut nal).expect("constrained baseline");
-        assert_eq!(sps.profile_level_id(), H264_PROFILE_LEVEL_ID);
+        assert_eq!(sps.profile_level_id(), doorway_engine::H264_PROFILE_LEVEL_ID);
         assert_eq!(Sps::parse(&nal), Ok(sps));
         assert_eq!(nal[4..], X264_720P[4..]);
     }

@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use doorway_engine::peer::{Peer, PeerEvent, PeerFactory, PeerOutput, SILENCE_LIMIT, SoundPacket};
+use doorway_engine::{Impairment, ImpairmentSettings};
 use doorway_proto::control::{Event as ControlEvent, Request};
 use doorway_proto::ids::CallId;
-use doorwayd::net::{Impairment, ImpairmentSettings};
-use doorwayd::peer::{Peer, PeerEvent, PeerFactory, PeerOutput, SILENCE_LIMIT, SoundPacket};
 use str0m::change::SdpOffer;
 use str0m::channel::ChannelId;
 use str0m::media::{Frequency, KeyframeRequestKind, MediaData, MediaKind, MediaTime, Mid};
@@ -41,6 +41,8 @@ struct World {
     to_client: Impairment<Transmit>,
     to_station: Impairment<Transmit>,
     cut: bool,
+    /// How many more datagrams of its handshake get from the client to the station.
+    handshake_passes: usize,
     seen: Seen,
 }
 
@@ -112,6 +114,7 @@ impl World {
             to_client: Impairment::new(settings).unwrap(),
             to_station: Impairment::new(back).unwrap(),
             cut: false,
+            handshake_passes: usize::MAX,
             seen: Seen::default(),
         }
     }
@@ -207,7 +210,7 @@ impl World {
             match self.client.poll_output().unwrap() {
                 Output::Timeout(at) => return at,
                 Output::Transmit(transmit) => {
-                    if !self.cut {
+                    if !self.cut && self.passes(&transmit) {
                         self.to_station.handle_item(transmit, self.now);
                     }
                 }
@@ -226,6 +229,16 @@ impl World {
                 Output::Event(_) => {}
             }
         }
+    }
+
+    /// DTLS is told by its first byte (RFC 7983).
+    fn passes(&mut self, transmit: &Transmit) -> bool {
+        if !matches!(transmit.contents.first(), Some(20..=63)) {
+            return true;
+        }
+        let passes = self.handshake_passes > 0;
+        self.handshake_passes = self.handshake_passes.saturating_sub(1);
+        passes
     }
 
     fn say(&mut self, text: &[u8]) {
@@ -462,8 +475,16 @@ fn a_client_with_another_certificate_than_it_announced_fails_its_handshake_and_i
 }
 
 #[test]
-fn a_data_channel_that_does_not_open_is_missed_once_and_the_picture_goes_on() {
-    // As the client of DTLS it should begin the association, and waits.
+fn a_handshake_whose_packets_are_lost_has_not_failed() {
+    let mut world = World::new(link(0.0));
+    world.handshake_passes = 2;
+    world.run(Duration::from_secs(120));
+    assert_eq!((world.seen.handshake_failed, world.seen.connected), (0, false));
+    assert!(world.seen.lost_at.is_some());
+}
+
+/// Connected with a client that waits for the station to begin the association, though that is up to the client of DTLS.
+fn connected_without_a_channel() -> World {
     let wait = |client: &mut Rtc| {
         let mut client = client.direct_api();
         client.start_dtls(true).unwrap();
@@ -479,6 +500,22 @@ fn a_data_channel_that_does_not_open_is_missed_once_and_the_picture_goes_on() {
         },
     );
     world.run_until(|seen| seen.connected, Duration::from_secs(20));
+    world
+}
+
+#[test]
+fn who_is_lost_stays_lost_though_its_data_channel_is_missing_too() {
+    let mut world = connected_without_a_channel();
+    for later in [SILENCE_LIMIT, Duration::from_secs(60)] {
+        world.station.handle_timeout(world.now + later);
+    }
+    world.drain_station();
+    assert_eq!((world.seen.channel_missing, world.seen.lost_at), (0, Some(world.now)));
+}
+
+#[test]
+fn a_data_channel_that_does_not_open_is_missed_once_and_the_picture_goes_on() {
+    let mut world = connected_without_a_channel();
     world.run(Duration::from_secs(4));
     assert_eq!(world.seen.channel_missing, 0);
     world.run(Duration::from_secs(10));

@@ -1,18 +1,20 @@
 //! What the loop tells about itself: the status, and the panel of a simulated board.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use doorway_core::Fault;
 use doorway_core::indicator::{Chime, Indicator};
-use doorway_proto::state::Activity;
+use doorway_proto::state::{Activity, Station as StationState};
 
-use super::Station;
+use super::EventLoop;
 use crate::local::{Panel, PanelButton, PanelMove, PanelRelay, Question};
 use crate::metrics;
-use crate::status::{CallStatus, CompanionStatus, DoorStatus, PeerStatus, Resources, StationName, Status, epoch_ms};
+use crate::status::{
+    CallStatus, CompanionStatus, DoorStatus, Marks, PeerStatus, Resources, StationName, Status, epoch_ms,
+};
 use crate::video;
 
-impl Station {
+impl EventLoop {
     pub(super) fn answer(&mut self, question: Question, now: Instant) {
         match question {
             Question::Status(answer) => {
@@ -28,7 +30,7 @@ impl Station {
 
     fn status(&self) -> Status {
         let state = self.state.borrow();
-        let call = self.core.call().map(|call| CallStatus {
+        let call = self.engine.call().map(|call| CallStatus {
             id: call.id.to_string(),
             talkers: call.talkers.iter().map(ToString::to_string).collect(),
             peers: call
@@ -37,12 +39,14 @@ impl Station {
                 .map(|(client, connected)| PeerStatus { client: client.to_string(), connected })
                 .collect(),
         });
-        let faults = self.core.faults().map(|fault| match fault {
+        let (faults, buttons_lost) = self.engine.faults();
+        let faults = faults.map(|fault| match fault {
             Fault::ButtonStuck(button) => format!("button {button} is stuck"),
             Fault::RelayStuck(door) => format!("the relay of door {door} does not release"),
             Fault::TooManyClients => "there are more pages than are rung; close those that nobody uses".to_owned(),
         });
         let trouble = self.link.trouble();
+        let (clients, connected) = self.engine.room();
         let image = self.updates.image();
         Status {
             version: env!("CARGO_PKG_VERSION"),
@@ -58,19 +62,15 @@ impl Station {
             media: self.media.health().clone(),
             video: self.media.video_status(),
             sound: self.media.sound_status(),
-            companion: CompanionStatus {
-                connected: self.companion_up,
-                clients: self.clients.len(),
-                trouble: trouble.clone(),
-            },
+            companion: CompanionStatus { connected, clients, trouble: trouble.clone() },
             doors: self
-                .core
+                .engine
                 .doors()
                 .map(|(id, open)| DoorStatus { id: id.to_string(), open, opened: self.opened.get(id).cloned() })
                 .collect(),
-            faults: faults.chain(self.buttons_lost.clone()).chain(trouble).collect(),
-            resources: Resources::of_this_process(video::live_pipelines(), self.peers.len()),
-            marks: self.marks,
+            faults: faults.chain(buttons_lost.map(str::to_owned)).chain(trouble).collect(),
+            resources: Resources::of_this_process(video::live_pipelines(), self.engine.peers()),
+            marks: Marks::of(self.engine.marks(), Instant::now(), SystemTime::now()),
         }
     }
 
@@ -80,12 +80,12 @@ impl Station {
         let sound = self.media.sound_status();
         let state = self.state.borrow();
         let buttons = board.buttons().into_iter().map(|(id, pressed)| PanelButton {
-            label: self.label(id.as_str()),
+            label: label(&state, id.as_str()),
             id: id.to_string(),
             pressed,
         });
         let relays = board.relays().into_iter().map(|relay| PanelRelay {
-            label: self.label(relay.id.as_str()),
+            label: label(&state, relay.id.as_str()),
             id: relay.id.to_string(),
             energised: relay.energised,
             moves: relay
@@ -112,6 +112,13 @@ impl Station {
             changed
         });
     }
+}
+
+/// What people read of a button or door.
+fn label(state: &StationState, id: &str) -> String {
+    let button = state.buttons.iter().find(|button| button.id.as_str() == id).map(|button| &button.label);
+    let door = state.doors.iter().find(|door| door.id.as_str() == id).map(|door| &door.label);
+    button.or(door).cloned().unwrap_or_else(|| id.to_owned())
 }
 
 fn indicator_name(indicator: Indicator) -> &'static str {

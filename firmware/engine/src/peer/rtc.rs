@@ -2,14 +2,15 @@
 
 use std::time::Instant;
 
+use doorway_proto::control::MAX_CONTROL_BYTES;
 use str0m::bwe::Bitrate;
 use str0m::config::{CryptoProvider, DtlsCert};
 use str0m::media::Pt;
 use str0m::rtp::Extension;
 use str0m::{Rtc, RtcConfig};
 
-use super::{MAX_CONTROL_BYTES, PeerError, START_ESTIMATE};
-use crate::video::H264_PROFILE_LEVEL_ID;
+use super::{PeerError, START_ESTIMATE};
+use crate::H264_PROFILE_LEVEL_ID;
 
 /// The header extension id of playout-delay, free in str0m's standard map.
 const PLAYOUT_DELAY_ID: u8 = 5;

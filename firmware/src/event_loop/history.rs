@@ -1,26 +1,43 @@
-//! What becomes of the core's records: marks in the status, metrics, lines in the log.
+//! What becomes of the engine's events: status, metrics, lines in the log.
 
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
-use doorway_core::{EndReason, Leg, Record, Requester, UnlockRefusal, Way};
+use doorway_core::{EndReason, Fault, Leg, Record, Requester, UnlockOutcome, UnlockRefusal, Way};
+use doorway_engine::{Event, Timing};
 
-use super::Station;
+use super::EventLoop;
 use crate::metrics;
 use crate::status::{Opening, epoch_ms};
 
-impl Station {
-    /// What is told of it in status, metrics and log.
-    pub(super) fn keep(&mut self, record: &Record, now: Instant) {
-        match record {
-            Record::Answered { .. } => self.answered_at = Some(now),
-            Record::Rang { receipts, .. } => {
-                self.marks.receipts = u32::try_from(*receipts).unwrap_or(u32::MAX);
-                metrics::receipts();
-                if self.marks.first_receipt_ms.is_none() {
-                    self.marks.first_receipt_ms = Some(epoch_ms(SystemTime::now()));
-                    metrics::receipt(now.saturating_duration_since(self.press_at));
+impl EventLoop {
+    pub(super) fn keep(&mut self, event: &Event) {
+        match event {
+            Event::PressAccepted(button) => {
+                self.panel_stale = true;
+                metrics::press();
+                tracing::info!(%button, "a button was pressed");
+            }
+            Event::Record(record) => self.record(record),
+            Event::Unlock { door, outcome } => {
+                metrics::unlock(outcome);
+                if let UnlockOutcome::Failed { message } = outcome {
+                    tracing::error!(%door, %message, "a door did not open");
                 }
             }
+            Event::Fault { fault, present } => log_fault(fault, *present),
+            Event::Took(timing, took) => match timing {
+                Timing::PressToRing => metrics::ring(*took),
+                Timing::PressToReceipt => metrics::receipt(*took),
+                Timing::PressToConnected => metrics::peer_connected(*took),
+                Timing::PressToPicture => metrics::first_picture(*took),
+                Timing::AnswerToSound => metrics::first_sound(*took),
+            },
+            Event::Peers(count) => metrics::peers(*count),
+        }
+    }
+
+    fn record(&mut self, record: &Record) {
+        match record {
             Record::DoorOpened { door, requester, name, way } => {
                 let leg = participant(requester);
                 let opening = Opening {
@@ -32,14 +49,26 @@ impl Station {
                 };
                 self.opened.insert(door.clone(), opening);
             }
-            Record::Started { .. }
-            | Record::Pressed { .. }
-            | Record::Joined { .. }
-            | Record::DoorRefused { .. }
-            | Record::Ended { .. }
-            | Record::Missed { .. } => {}
+            Record::Rang { .. } => metrics::receipts(),
+            Record::Answered { after, .. } => metrics::answered(*after),
+            Record::Ended { reason, lasted, .. } => metrics::call_ended(reason_name(*reason), *lasted),
+            Record::Missed { rang, .. } => metrics::call_ended("missed", *rang),
+            Record::Started { .. } | Record::Pressed { .. } | Record::Joined { .. } | Record::DoorRefused { .. } => {}
         }
         log(record);
+    }
+}
+
+fn log_fault(fault: &Fault, present: bool) {
+    match (fault, present) {
+        (Fault::ButtonStuck(button), true) => {
+            tracing::warn!(%button, "a button is stuck; check it for dirt and its wires for a short");
+        }
+        (Fault::ButtonStuck(button), false) => tracing::info!(%button, "a button is free again"),
+        (Fault::RelayStuck(door), true) => tracing::error!(%door, "a relay does not release; trying on"),
+        (Fault::RelayStuck(door), false) => tracing::info!(%door, "a relay released"),
+        (Fault::TooManyClients, true) => tracing::warn!("there are more clients than are rung"),
+        (Fault::TooManyClients, false) => tracing::info!("every client is rung again"),
     }
 }
 
@@ -52,7 +81,6 @@ fn log(record: &Record) {
             tracing::debug!(call = %leg.call, client = %leg.client, receipts, ?after, "a client rings");
         }
         Record::Answered { leg, after } => {
-            metrics::answered(*after);
             tracing::info!(call = %leg.call, client = %leg.client, ?after, "answered");
         }
         Record::Joined { leg } => tracing::info!(call = %leg.call, client = %leg.client, "joined the talk"),
@@ -67,11 +95,9 @@ fn log(record: &Record) {
             tracing::debug!(%door, client, reason = refusal_name(*reason), "a door stays shut");
         }
         Record::Ended { call, reason, lasted, talked } => {
-            metrics::call_ended(reason_name(*reason), *lasted);
             tracing::info!(%call, reason = reason_name(*reason), ?lasted, ?talked, "the call ended");
         }
         Record::Missed { call, button, reason, rang, receipts } => {
-            metrics::call_ended("missed", *rang);
             tracing::info!(%call, %button, reason = reason_name(*reason), ?rang, receipts, "missed");
         }
     }

@@ -1,4 +1,4 @@
-//! What clients leave out of an SDP answer although the offer says it, put back before str0m reads it.
+//! What of an SDP is read or mended before str0m has it: what clients leave out of an answer although the offer says it.
 
 use std::fmt::Write as _;
 
@@ -22,6 +22,13 @@ impl Section<'_> {
 /// The names of an SDP's lines, in their order.
 pub(super) fn names(sdp: &str) -> Vec<String> {
     sdp.lines().filter_map(|line| line.strip_prefix("a=mid:")).map(str::to_owned).collect()
+}
+
+/// The name of the first line of a kind.
+pub(super) fn line_of<'a>(sdp: &'a str, kind: &str) -> Option<&'a str> {
+    let of_kind = |line: &str| line.strip_prefix("m=").and_then(|rest| rest.strip_prefix(kind)).is_some();
+    let section = sdp.lines().skip_while(|line| !of_kind(line)).skip(1).take_while(|line| !line.starts_with("m="));
+    section.into_iter().find_map(|line| line.strip_prefix("a=mid:"))
 }
 
 /// The answer with the name of each line (some clients name no line that they reject), and with the parameters that were

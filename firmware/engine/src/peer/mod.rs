@@ -1,32 +1,35 @@
 //! One WebRTC connection of the station with a client: sans-IO over str0m.
 //!
-//! The station always offers: video out, sound both ways, and the data channel for
-//! [`control`](doorway_proto::control). The caller feeds datagrams and time, then drains [`Peer::poll_output`] until
-//! it answers with a timeout that lies ahead.
+//! To a client the station offers: video out, sound both ways, and the data channel for
+//! [`control`](doorway_proto::control). Whoever brings an offer of its own gets an answer. The caller feeds datagrams and
+//! time, then drains [`Peer::poll_output`] until it answers with a timeout that lies ahead.
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use doorway_proto::control::{Event as ControlEvent, MAX_CONTROL_BYTES, Request};
+use doorway_proto::control::{Event as ControlEvent, Request};
 use doorway_proto::{CONTROL_CHANNEL, ids::CallId};
 use str0m::bwe::{Bitrate, BweKind};
-use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::change::SdpPendingOffer;
 use str0m::channel::ChannelId;
 use str0m::error::RtcError;
 use str0m::format::Codec;
-use str0m::media::{Direction, Frequency, MediaKind, MediaTime, Mid, Pt};
+use str0m::media::{Frequency, MediaTime, Mid, Pt};
 use str0m::net::{Protocol, Receive, Transmit};
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
 mod allowance;
 mod answer;
-mod factory;
+mod control;
+mod offer;
+mod rtc;
+mod sdp;
 mod undeclared;
 
 use allowance::Allowance;
-pub use factory::PeerFactory;
+pub use rtc::PeerFactory;
 use undeclared::Undeclared;
 
 /// How long a peer may be silent before it counts as lost. A browser sends consent checks (RFC 7675) every 2.5 s and
@@ -99,6 +102,9 @@ pub enum PeerError {
     /// The offer could not be made.
     #[error("no offer could be made for the peer: {0}")]
     Offer(String),
+    /// An offer does not parse, or has nothing for this station.
+    #[error("the SDP offer can't be answered: {0}")]
+    Unanswerable(String),
 }
 
 /// One connection, from the offer to its end.
@@ -107,12 +113,14 @@ pub struct Peer {
     pending: Option<SdpPendingOffer>,
     /// The names of the offer's lines.
     lines: Vec<String>,
-    video: Mid,
-    sound: Mid,
+    video: Option<Mid>,
+    sound: Option<Mid>,
     video_pt: Option<Pt>,
     sound_pt: Option<Pt>,
     undeclared: Undeclared,
     channel: Option<ChannelId>,
+    /// There is a line for the data channel.
+    awaits_channel: bool,
     /// Until when the data channel has to be open.
     channel_due: Option<Instant>,
     call: CallId,
@@ -135,53 +143,24 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Makes a peer and the SDP offer for it, with `local` as host candidates.
-    ///
-    /// # Errors
-    /// When str0m can't make an offer.
-    pub fn offer(
-        factory: &PeerFactory,
-        call: CallId,
-        local: &[SocketAddr],
-        now: Instant,
-    ) -> Result<(Self, String), PeerError> {
-        let mut rtc = factory.rtc(now);
+    /// A connection whose lines are known, and nothing of what is agreed on.
+    fn new(mut rtc: Rtc, factory: &PeerFactory, call: CallId, local: &[SocketAddr], now: Instant) -> Self {
         for address in local {
             if let Ok(candidate) = Candidate::host(*address, Protocol::Udp) {
                 rtc.add_local_candidate(candidate);
             }
         }
-        let mut changes = rtc.sdp_api();
-        // Sound and the channel first: a browser that can't show the picture rejects its line, and where that is the first
-        // one it takes the whole connection down. Two streams rather than one: a browser holds the picture back for lip
-        // sync only within a stream.
-        let sound = changes.add_media(
-            MediaKind::Audio,
-            Direction::SendRecv,
-            Some("visitor-sound".into()),
-            Some("sound".into()),
-            None,
-        );
-        changes.add_channel(CONTROL_CHANNEL.into());
-        let video = changes.add_media(
-            MediaKind::Video,
-            Direction::SendOnly,
-            Some("visitor-picture".into()),
-            Some("picture".into()),
-            None,
-        );
-        let (offer, pending) = changes.apply().ok_or_else(|| PeerError::Offer("nothing to negotiate".into()))?;
-        let offer = offer.to_sdp_string();
-        let peer = Self {
+        Self {
             rtc,
-            pending: Some(pending),
-            lines: answer::names(&offer),
-            video,
-            sound,
+            pending: None,
+            lines: Vec::new(),
+            video: None,
+            sound: None,
             video_pt: None,
             sound_pt: None,
-            undeclared: Undeclared::new(sound, now),
+            undeclared: Undeclared::new(now),
             channel: None,
+            awaits_channel: true,
             channel_due: None,
             call,
             connected: false,
@@ -190,39 +169,25 @@ impl Peer {
             awaits_keyframe: true,
             video_epoch: now,
             last_heard: now,
-            allowance: Allowance::new(REQUEST_BURST, REQUESTS_PER_SECOND, now),
+            allowance: Allowance::new(control::REQUEST_BURST, control::REQUESTS_PER_SECOND, now),
             enough: factory.enough(),
             scarce: true,
             news: None,
-        };
-        Ok((peer, offer))
+        }
     }
 
-    /// Takes the client's SDP answer.
+    /// Looks up what was agreed on for each line.
     ///
     /// # Errors
-    /// When it does not parse, does not fit, or is the second one.
-    pub fn handle_answer(&mut self, sdp: &str, now: Instant) -> Result<(), PeerError> {
-        let unreadable = || PeerError::Answer("it can't be read".into());
-        let whole = answer::complete(sdp, &self.lines, factory::H264_PT, &factory::h264_parameters());
-        let answer = self
-            .guarded(|_| SdpAnswer::from_sdp_string(&whole))
-            .ok_or_else(unreadable)?
-            .map_err(|error| PeerError::Answer(error.to_string()))?;
-        // An answer to an offer that this one replaced is late, not wrong; each offer has its own names for its lines. A
-        // line that is rejected may come without its name.
-        if ![self.video, self.sound].iter().any(|mid| sdp.contains(&format!("a=mid:{mid}"))) {
-            return Err(PeerError::OtherOffer);
-        }
-        let pending = self.pending.take().ok_or(PeerError::AlreadyAnswered)?;
-        self.guarded(|rtc| rtc.sdp_api().accept_answer(pending, answer))
-            .ok_or_else(unreadable)?
-            .map_err(|error| PeerError::Answer(error.to_string()))?;
-        self.last_heard = now;
-        self.video_pt = self.payload_type(self.video, Codec::H264);
-        self.sound_pt = self.payload_type(self.sound, Codec::Opus);
+    /// When it is nothing.
+    fn agree(&mut self) -> Result<(), PeerError> {
+        self.video_pt = self.video.and_then(|mid| self.payload_type(mid, Codec::H264));
+        self.sound_pt = self.sound.and_then(|mid| self.payload_type(mid, Codec::Opus));
         let redundant = self.rtc.codec_config().iter().find(|params| Some(params.pt()) == self.sound_pt);
-        self.undeclared.agree(self.sound_pt.into_iter().chain(redundant.and_then(|params| params.red())));
+        let payload_types = self.sound_pt.into_iter().chain(redundant.and_then(|params| params.red()));
+        if let Some(sound) = self.sound {
+            self.undeclared.agree(sound, payload_types);
+        }
         if self.video_pt.is_none() && self.sound_pt.is_none() {
             return Err(PeerError::Answer("it takes neither H.264 nor Opus".into()));
         }
@@ -315,12 +280,11 @@ impl Peer {
 
     /// Sends an access unit (Annex B) that was captured at `captured_at`. Shared, not copied.
     pub fn send_picture(&mut self, data: &Arc<[u8]>, keyframe: bool, captured_at: Instant) {
-        let Some(pt) = self.video_pt else { return };
+        let (Some(video), Some(pt)) = (self.video, self.video_pt) else { return };
         if !self.is_connected() || (self.awaits_keyframe && !keyframe) {
             return;
         }
         self.awaits_keyframe = false;
-        let video = self.video;
         let micros = captured_at.saturating_duration_since(self.video_epoch).as_micros();
         let time = MediaTime::new((micros * 9 / 100) as u64, Frequency::NINETY_KHZ);
         let written = self.guarded(|rtc| {
@@ -335,24 +299,15 @@ impl Peer {
 
     /// Sends an Opus packet with its timestamp in 48 kHz.
     pub fn send_sound(&mut self, data: &Arc<[u8]>, timestamp: u64, captured_at: Instant) {
-        let Some(pt) = self.sound_pt else { return };
+        let (Some(sound), Some(pt)) = (self.sound, self.sound_pt) else { return };
         if !self.is_connected() {
             return;
         }
-        let (sound, time) = (self.sound, MediaTime::new(timestamp, Frequency::FORTY_EIGHT_KHZ));
+        let time = MediaTime::new(timestamp, Frequency::FORTY_EIGHT_KHZ);
         let written = self.guarded(|rtc| Some(rtc.writer(sound)?.write(pt, captured_at, time, Arc::clone(data))));
         if let Some(Some(Err(error))) = written {
             tracing::debug!(%error, "a sound packet was not sent");
         }
-    }
-
-    /// Tells the client something over the data channel; false when the channel is not open or full, so that the
-    /// caller goes by signaling.
-    pub fn send_control(&mut self, event: &ControlEvent) -> bool {
-        let Some(id) = self.channel.filter(|_| !self.lost) else { return false };
-        let text = serde_json::to_vec(event).expect("control events have only string keys");
-        let written = self.guarded(|rtc| rtc.channel(id)?.write(false, &text).ok());
-        written.flatten().unwrap_or(false)
     }
 
     /// Says goodbye: what is left in [`Self::poll_output`] is the DTLS close.
@@ -409,11 +364,12 @@ impl Peer {
         match event {
             Event::Connected => {
                 self.connected = true;
-                self.channel_due = self.channel.is_none().then(|| self.last_heard + CHANNEL_LIMIT);
+                let awaited = self.awaits_channel && self.channel.is_none();
+                self.channel_due = awaited.then(|| self.last_heard + CHANNEL_LIMIT);
                 Some(PeerEvent::Connected)
             }
             Event::KeyframeRequest(_) => Some(PeerEvent::KeyframeWanted),
-            Event::MediaData(media) if media.mid == self.sound => {
+            Event::MediaData(media) if Some(media.mid) == self.sound => {
                 self.undeclared.handle_sound(media.network_time);
                 Some(PeerEvent::Sound(SoundPacket {
                     sequence: **media.seq_range.start(),
@@ -454,20 +410,6 @@ impl Peer {
         if scarce != std::mem::replace(&mut self.scarce, scarce) {
             let desired = if scarce { enough } else { Bitrate::ZERO };
             self.guarded(|rtc| rtc.bwe().set_bitrate(Bitrate::ZERO, desired));
-        }
-    }
-
-    fn read_request(&mut self, data: &[u8]) -> PeerEvent {
-        // What is heard now was said at the last datagram.
-        if !self.allowance.take(self.last_heard) {
-            return PeerEvent::Malformed("too many requests in too short a time".into());
-        }
-        if data.len() > MAX_CONTROL_BYTES {
-            return PeerEvent::Malformed(format!("a message has at most {MAX_CONTROL_BYTES} bytes"));
-        }
-        match serde_json::from_slice(data) {
-            Ok(request) => PeerEvent::Request(request),
-            Err(error) => PeerEvent::Malformed(error.to_string()),
         }
     }
 
@@ -516,10 +458,6 @@ impl Peer {
             .map(|params| params.pt())
     }
 }
-
-/// How many requests a client may make at once, and how many more each second: far above what a person does.
-const REQUEST_BURST: f64 = 40.0;
-const REQUESTS_PER_SECOND: f64 = 20.0;
 
 /// What a way is taken to carry before it is known.
 const START_ESTIMATE: Bitrate = Bitrate::mbps(3);

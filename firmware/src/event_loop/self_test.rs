@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use doorway_proto::state::Health;
 use tokio::sync::oneshot;
 
-use super::Station;
+use super::EventLoop;
 use super::media::User;
 use crate::self_test::{Finding, Outcome, Part};
 use crate::sound::SoundStats;
@@ -49,7 +49,7 @@ impl SelfTest {
     }
 }
 
-impl Station {
+impl EventLoop {
     /// Begins a test, or lets `answer` wait for the one that is on.
     pub(super) fn begin_self_test(&mut self, answer: oneshot::Sender<Vec<Finding>>, now: Instant) {
         if let Some(test) = &mut self.self_test {
@@ -73,7 +73,7 @@ impl Station {
         });
         self.tend_self_test(now);
         // Of a pipeline that runs already; a new one begins with a keyframe by itself.
-        self.want_keyframe(now);
+        self.engine.handle_keyframe_request(now);
     }
 
     /// Looks at a picture on its way to the peers.
@@ -158,20 +158,19 @@ impl Station {
 
     /// Whether the lines are ours. A relay is not moved: nobody wants to find the door open after an update.
     fn test_lines(&mut self) -> Outcome {
-        if let Some(reason) = &self.buttons_lost {
+        if let (_, Some(reason)) = self.engine.faults() {
             return Outcome::Failed { why: format!("buttons are no longer reported: {reason}") };
         }
-        for button in self.buttons.clone() {
-            if let Err(error) = self.board.is_pressed(&button) {
-                return Outcome::Failed { why: format!("button {button} can't be read: {error}; check its wiring") };
-            }
+        if let Err((button, error)) = self.board.check_buttons() {
+            return Outcome::Failed { why: format!("button {button} can't be read: {error}; check its wiring") };
         }
-        let (buttons, relays) = (self.buttons.len(), self.board.relays().len());
-        let light = self.board.indicator().map_or("no light", |_| "a light");
+        let board = self.board.board();
+        let (buttons, relays) = (self.board.buttons(), board.relays().len());
+        let light = board.indicator().map_or("no light", |_| "a light");
         if buttons + relays == 0 {
             return Outcome::NotConfigured {};
         }
-        let simulated = self.board.simulated().map_or("", |_| "simulated: ");
+        let simulated = board.simulated().map_or("", |_| "simulated: ");
         Outcome::Ok { detail: format!("{simulated}buttons: {buttons}, relays: {relays}, {light}") }
     }
 }

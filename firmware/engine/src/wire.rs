@@ -4,26 +4,36 @@ use std::time::Duration;
 
 use doorway_core as core;
 use doorway_proto::control::{UnlockOutcome, UnlockRefusal};
-use doorway_proto::ids::{ButtonId, CallId, DoorId};
+use doorway_proto::ids::{ButtonId, CallId, DoorId, EndpointId};
 use doorway_proto::signaling::EndReason;
 use doorway_proto::state::{Activity, StationFault};
 
 /// A call's number as the wire has it.
-pub(super) fn call_id(call: core::CallId) -> CallId {
+pub(crate) fn call_id(call: core::CallId) -> CallId {
     CallId::new(call.to_string()).expect("sixteen hexadecimal digits are an id")
 }
 
+/// A client's name.
+pub(crate) fn client_id(id: &EndpointId) -> core::ClientId {
+    core::ClientId::new(id.as_str())
+}
+
+/// A client's name as the wire has it.
+pub(crate) fn endpoint(client: &core::ClientId) -> EndpointId {
+    EndpointId::new(client.as_str()).expect("it came from an endpoint's id")
+}
+
 /// A client's part in a call of this station, as it names it; none when it is no call of ours.
-pub(super) fn leg(client: &core::ClientId, call: &CallId) -> Option<core::Leg> {
+pub(crate) fn leg(client: &core::ClientId, call: &CallId) -> Option<core::Leg> {
     Some(core::Leg { client: client.clone(), call: call.as_str().parse().ok()? })
 }
 
 /// A door's name as the wire has it.
-pub(super) fn door_id(door: &core::DoorId) -> DoorId {
+pub(crate) fn door_id(door: &core::DoorId) -> DoorId {
     DoorId::new(door.as_str()).expect("the configuration checked the door's id")
 }
 
-pub(super) fn fault(fault: core::Fault) -> StationFault {
+pub(crate) fn fault(fault: core::Fault) -> StationFault {
     match fault {
         core::Fault::ButtonStuck(button) => StationFault::ButtonStuck {
             button: ButtonId::new(button.as_str()).expect("the configuration checked the button's id"),
@@ -33,7 +43,7 @@ pub(super) fn fault(fault: core::Fault) -> StationFault {
     }
 }
 
-pub(super) fn activity(activity: core::Activity) -> Activity {
+pub(crate) fn activity(activity: core::Activity) -> Activity {
     match activity {
         core::Activity::Idle => Activity::Idle,
         core::Activity::Watched => Activity::Watched,
@@ -42,7 +52,7 @@ pub(super) fn activity(activity: core::Activity) -> Activity {
     }
 }
 
-pub(super) fn end_reason(reason: core::EndReason) -> EndReason {
+pub(crate) fn end_reason(reason: core::EndReason) -> EndReason {
     match reason {
         core::EndReason::HungUp => EndReason::HungUp,
         core::EndReason::AnsweredElsewhere => EndReason::AnsweredElsewhere,
@@ -57,7 +67,7 @@ pub(super) fn end_reason(reason: core::EndReason) -> EndReason {
     }
 }
 
-pub(super) fn unlock_outcome(outcome: core::UnlockOutcome) -> UnlockOutcome {
+pub(crate) fn unlock_outcome(outcome: core::UnlockOutcome) -> UnlockOutcome {
     match outcome {
         core::UnlockOutcome::Opened { pulse } => UnlockOutcome::Opened { pulse_ms: millis(pulse) },
         core::UnlockOutcome::Refused(reason) => UnlockOutcome::Refused {
@@ -76,6 +86,6 @@ pub(super) fn unlock_outcome(outcome: core::UnlockOutcome) -> UnlockOutcome {
 }
 
 /// Whole milliseconds, for a message.
-pub(super) fn millis(duration: Duration) -> u64 {
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

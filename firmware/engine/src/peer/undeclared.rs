@@ -17,7 +17,8 @@ const SOURCES_PER_SECOND: f64 = 20.0;
 
 /// The source that was taken for the client's sound, and what is known of others.
 pub(super) struct Undeclared {
-    mid: Mid,
+    /// The media line of the client's sound.
+    mid: Option<Mid>,
     payload_types: Vec<Pt>,
     taken: Option<Ssrc>,
     allowance: Allowance,
@@ -27,14 +28,15 @@ pub(super) struct Undeclared {
 }
 
 impl Undeclared {
-    /// For the sound of the media line `mid`.
-    pub(super) fn new(mid: Mid, now: Instant) -> Self {
+    /// Nothing is agreed on yet, and nothing is taken.
+    pub(super) fn new(now: Instant) -> Self {
         let allowance = Allowance::new(SOURCE_BURST, SOURCES_PER_SECOND, now);
-        Self { mid, payload_types: Vec::new(), taken: None, allowance, known: None, heard_at: None }
+        Self { mid: None, payload_types: Vec::new(), taken: None, allowance, known: None, heard_at: None }
     }
 
-    /// Notes the payload types that were agreed on for the client's sound.
-    pub(super) fn agree(&mut self, payload_types: impl Iterator<Item = Pt>) {
+    /// Notes the media line of the client's sound and the payload types that were agreed on for it.
+    pub(super) fn agree(&mut self, mid: Mid, payload_types: impl Iterator<Item = Pt>) {
+        self.mid = Some(mid);
         self.payload_types = payload_types.collect();
     }
 
@@ -45,7 +47,7 @@ impl Undeclared {
 
     /// Looks at a datagram that `rtc` has had; true when its source is expected from now on and it has to be given again.
     pub(super) fn expect(&mut self, rtc: &mut Rtc, datagram: &[u8], now: Instant) -> bool {
-        let Some((payload_type, ssrc)) = rtp_source(datagram) else { return false };
+        let (Some(mid), Some((payload_type, ssrc))) = (self.mid, rtp_source(datagram)) else { return false };
         if self.known == Some(ssrc) || !self.payload_types.iter().any(|known| **known == payload_type) {
             return false;
         }
@@ -61,7 +63,7 @@ impl Undeclared {
         if let Some(before) = self.taken.replace(ssrc) {
             streams.remove_stream_rx(before);
         }
-        streams.expect_stream_rx(ssrc, None, self.mid, None);
+        streams.expect_stream_rx(ssrc, None, mid, None);
         self.known = Some(ssrc);
         true
     }
