@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use doorway_core::backoff::Backoff;
 use doorway_proto::SIGNALING_VERSION;
-use doorway_proto::ids::{EndpointId, RoomId};
+use doorway_proto::ids::RoomId;
 use doorway_proto::signaling::{Hello, MAX_FRAME_BYTES, Refusal, Role, StationMessage, ToStation};
 use doorway_proto::state::Station;
 use doorway_signaling::{Handle, LocalStation};

@@ -71,11 +71,6 @@ impl Peers {
         self.slots.len()
     }
 
-    /// Each connection's client and whether it is up.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&ClientId, bool)> {
-        self.slots.iter().map(|slot| (&slot.leg.client, slot.peer.is_connected()))
-    }
-
     /// Makes a connection for a client, in place of an older one, and gives the offer for it.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The board's buttons, relays and light, as the engine speaks of them.
 
-use doorway_board::{Board, BoardError, ButtonId, Pattern, RelayId, Simulated};
+use doorway_board::{Board, ButtonId, Pattern, PinError, RelayId, Simulated};
 use doorway_core::DoorId;
 use doorway_core::indicator::Indicator;
 
@@ -47,7 +47,7 @@ impl BoardIo {
     ///
     /// # Errors
     /// The first that can't, and why.
-    pub(super) fn check_buttons(&mut self) -> Result<(), (ButtonId, BoardError)> {
+    pub(super) fn check_buttons(&mut self) -> Result<(), (ButtonId, PinError)> {
         for button in &self.buttons {
             self.board.is_pressed(button).map_err(|error| (button.clone(), error))?;
         }

@@ -121,6 +121,8 @@ impl CallMachine {
             }
             Phase::Ringing { until } if now < *until => {
                 out.extend(chime(Moment::PressedAgain).map(Action::Chime));
+                // The visitor waits on, and whoever is not there yet has the whole time again to come back.
+                call.nobody_since = call.nobody_since.map(|_| now);
                 if !call.buttons.contains(button) {
                     // The visitor corrects a choice, or tries the neighbours: whom the other button rings, rings too.
                     call.buttons.push(button.clone());
@@ -160,7 +162,7 @@ impl CallMachine {
         self.here.insert(client.clone(), name);
         // A known client is here over a new connection: what was sent over the old one may be lost.
         match self.call.as_ref().and_then(|call| call.participants.get(&client)).map(|known| known.media) {
-            None | Some(MediaState::Connected) => {}
+            None => {}
             Some(MediaState::Invited { connect_by }) => {
                 if let Some(call) = &self.call {
                     out.push_back(Action::ClosePeer(call.leg(&client)));
@@ -168,7 +170,8 @@ impl CallMachine {
                 self.offer_again(&client, connect_by, now, out);
             }
             Some(MediaState::Lost { back_by }) => self.offer_again(&client, back_by, now, out),
-            Some(MediaState::Waiting) => {
+            // A page that was loaded anew knows nothing of a ring, even while its old media seem to flow.
+            Some(MediaState::Connected | MediaState::Waiting) => {
                 if let Some(call) = &self.call {
                     let ring = call.ring(call.participants.get(&client).and_then(|known| known.rung.as_ref()), now);
                     out.extend(ring.map(|ring| Action::Ring { leg: call.leg(&client), ring }));
