@@ -191,7 +191,7 @@ export class Session {
     if (open && this.#acceptWaits) this.#say('accept');
   }
 
-  /** @param {import('../../types/messages').ControlEvent} event */
+  /** @param {import('../../types/messages').Event} event */
   #handleEvent(event) {
     switch (event.type) {
       case 'hello':
