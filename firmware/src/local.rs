@@ -274,7 +274,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_answer_carries_the_headers_that_protect_a_browser() {
-        for path in ["/sim", "/status", "/metrics", "/self-test", "/js/main.js", "/nothing"] {
+        for path in ["/sim", "/status", "/metrics", "/self-test", "/js/app.js", "/nothing"] {
             let answer = answer(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n")).await;
             for header in
                 ["content-security-policy: default-src 'none'", "x-content-type-options: nosniff", "cache-control: "]

@@ -29,7 +29,7 @@ const PHONE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 8);
 
 const SECRET: &str = "correct horse battery";
 /// What a page asks for before it opens its WebSocket, as far as it waits for it.
-const OF_THE_PAGE: [&str; 3] = ["/", "/css/base.css", "/js/main.js"];
+const OF_THE_PAGE: [&str; 3] = ["/", "/css/base.css", "/js/app.js"];
 /// So many tasks flood at the same time.
 const AT_A_TIME: usize = 16;
 /// So many connections are held by each of them.

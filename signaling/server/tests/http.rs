@@ -47,7 +47,7 @@ async fn the_page_is_served_and_kept_until_it_changes() {
         assert_eq!(client.post(house.url("/")).send().await.unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
     }
     for (file, media_type) in [
-        ("/js/main.js", "text/javascript; charset=utf-8"),
+        ("/js/app.js", "text/javascript; charset=utf-8"),
         // A browser takes a service worker of no other type.
         ("/sw.js", "text/javascript; charset=utf-8"),
         ("/css/base.css", "text/css; charset=utf-8"),

@@ -123,7 +123,7 @@ async fn a_body_that_never_ends_and_an_answer_that_nobody_reads_are_cut_off() {
     tokio::time::pause();
     let before = Instant::now();
     // As much as the system takes of requests whose answers wait.
-    let request = b"GET /js/main.js HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(100);
+    let request = b"GET /js/app.js HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(100);
     let asks = async { while unread.write_all(&request).await.is_ok() {} };
     let mut rest = Vec::new();
     let ((), _closed_or_reset) = tokio::join!(asks, unfinished.read_to_end(&mut rest));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 
 import { canCall, lacksPicture } from '../static/js/ability.js';
-import { homeLines, linkWords } from '../static/js/view/home.js';
+import { homeLines, linkWords } from '../static/js/screen/home.js';
 
 /**
  * @param {...string} lines
@@ -62,12 +62,10 @@ test('before there is an answer the browser is asked, and believed when it does 
 
 test('Home does not say that it is ready in a browser that can take no call', () => {
   assert.equal(canCall(), false);
-  /** @type {import('../static/js/view/home.js').HomeModel} */
-  const model = {
-    link: 'online', able: true, refusal: null, secretTried: false, mayBeCertificate: false, stations: [], calls: [], screenName: '',
-    toneBlocked: false, notifications: 'unsupported', brought: { name: null, secret: null },
-  };
-  const lines = (/** @type {import('../static/js/view/home.js').HomeModel} */ one) => homeLines(one).map(({ reason }) => reason);
+  /** @typedef {import('../static/js/screen.js').Page} Page */
+  /** @type {Pick<Page, 'link'|'able'|'refusal'|'awayForLong'|'secure'>} */
+  const model = { link: 'online', able: true, refusal: null, awayForLong: false, secure: true };
+  const lines = (/** @type {typeof model} */ one) => homeLines(one).map(({ reason }) => reason);
   assert.deepEqual([linkWords(model), lines(model)], ['link.online', []]);
   assert.deepEqual([linkWords({ ...model, able: false }), lines({ ...model, able: false })], ['link.unable', ['unable']]);
   assert.deepEqual(lines({ ...model, able: false, link: 'offline' }), ['unable', 'offline']);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { faultLines } from '../static/js/view/health.js';
+import { faultLines } from '../static/js/screen/health.js';
 
 const working = { state: /** @type {const} */ ('working') };
 /** @type {import('../types/messages').Station} */

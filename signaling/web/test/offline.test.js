@@ -60,9 +60,7 @@ test('who tries again stays on this page until the station is there', async () =
 
 test('a page that was lost for long has the browser itself load it', async () => {
   const page = await chromium.open();
-  const ask = `import('./js/view/home.js').then(({ homeLines }) => {
-    homeLines({ link: 'offline', able: true, refusal: null, mayBeCertificate: true })[0].action.run();
-  })`;
+  const ask = "import('./js/view/home.js').then(({ askBrowser }) => askBrowser())";
   await page.go(`${site.address}?room=flat`);
   await page.until(WORKER_IS_THERE);
   await page.read(ask);

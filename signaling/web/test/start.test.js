@@ -30,7 +30,7 @@ test('a browser that does not parse the modules, or lacks what they use, is told
   for (const [path, instead] of /** @type {[string, Record<string, string|null>][]} */ ([
     ['', { 'js/history.js': 'this is no JavaScript' }],
     ['', { 'js/history.js': null }],
-    ['', { 'js/history.js': 'export class History { constructor() { Object.notYet(); } } export function outcomeOf() {}' }],
+    ['', { 'js/history.js': 'export class History { constructor() { Object.notYet(); } } export function outcomeOf() {} export function secondsOf() {}' }],
     ['sim.html', { 'js/strings.js': 'this is no JavaScript' }],
     ['certificate.html', { 'js/strings.js': 'this is no JavaScript' }],
   ])) {
@@ -41,5 +41,5 @@ test('a browser that does not parse the modules, or lacks what they use, is told
 });
 
 test('it is told in Chinese too', async () => {
-  assert.match((await reads('', { 'js/main.js': null }, 'zh-TW')).words, /^本頁無法啟動。/);
+  assert.match((await reads('', { 'js/app.js': null }, 'zh-TW')).words, /^本頁無法啟動。/);
 });

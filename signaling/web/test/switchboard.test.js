@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Switchboard } from '../static/js/switchboard.js';
-import { callLines } from '../static/js/view/trouble.js';
+import { callLines } from '../static/js/screen/trouble.js';
 
 /** @typedef {import('../types/messages').Activity} Activity */
 /** @typedef {import('../types/messages').ClientSignal} ClientSignal */
@@ -470,7 +470,7 @@ bench('a connection that breaks while the companion is away is asked for when it
 bench('a station of another version is told of, and the call goes on', (it) => {
   it.talks();
   const channel = it.connection.opensChannel();
-  const reasons = () => callLines(it.front, false, { retry: () => undefined, play: () => undefined }).map((line) => line.reason);
+  const reasons = () => callLines(it.front, false).map((line) => line.reason);
   channel.onmessage({ data: JSON.stringify({ type: 'hello', version: 1, call: 'f1' }) });
   assert.ok(!reasons().includes('control_version'));
   channel.onmessage({ data: JSON.stringify({ type: 'hello', version: 2, call: 'f1' }) });
@@ -480,7 +480,7 @@ bench('a station of another version is told of, and the call goes on', (it) => {
 
 bench('a call without a data channel tells that no door opens, until there is one', (it) => {
   it.talks();
-  const reasons = () => callLines(it.front, false, { retry: () => undefined, play: () => undefined }).map((line) => line.reason);
+  const reasons = () => callLines(it.front, false).map((line) => line.reason);
   /** @type {import('../types/messages').ToClient} */
   const missing = { type: 'signal', from: 'front', signal: { type: 'channel_missing', call: 'f1' } };
   it.board.handle(missing);

@@ -133,7 +133,7 @@ function find(owners, name) {
 
 if (argv[1] === fileURLToPath(import.meta.url)) {
   const root = new URL('../static/', import.meta.url);
-  const files = ['js/main.js', 'js/sim.js', 'js/certificate.js', 'js/offline.js', 'js/too-old.js', 'sw.js'];
+  const files = ['js/app.js', 'js/sim.js', 'js/certificate.js', 'js/offline.js', 'js/too-old.js', 'sw.js'];
   const { newer, unused } = lookThrough(files.map((path) => fileURLToPath(new URL(path, root))));
   const unusedStyle = new Set(OPTIONAL_STYLE);
   for (const name of readdirSync(new URL('css/', root), { recursive: true })) {

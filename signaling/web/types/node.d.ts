@@ -1,4 +1,4 @@
-// The little of Node that the tests use. All of @types/node would also change what the page's own timers return.
+// The little of Node that the tests and tools use. All of @types/node would also change what the page's own timers return.
 
 declare module 'node:test' {
   export function test(name: string, run: (t: { after(run: () => void): void }) => void | Promise<void>): void;
@@ -30,6 +30,7 @@ declare module 'node:fs' {
   export function mkdtempSync(prefix: string): string;
   export function rmSync(path: string, options: { recursive: boolean; force: boolean; maxRetries: number }): void;
   export function writeFileSync(path: string, data: string, encoding: 'base64'): void;
+  export function writeFileSync(path: URL, text: string): void;
 }
 
 declare module 'node:process' {

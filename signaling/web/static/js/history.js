@@ -66,6 +66,17 @@ export function outcomeOf(call) {
 }
 
 /**
+ * How long it was talked, or watched where nobody talked.
+ *
+ * @param {Pick<import('./session.js').Session, 'call'|'startedAt'|'talkingSince'>} over
+ * @param {number} now - ms since the Unix epoch
+ */
+export function secondsOf({ call, startedAt, talkingSince }, now) {
+  const since = talkingSince ?? (outcomeOf(call) === 'watched' ? startedAt : null);
+  return since === null ? 0 : Math.round((now - since) / 1_000);
+}
+
+/**
  * Whatever storage gives back, as a list; what does not look like an entry is dropped.
  *
  * @param {string|null} text

@@ -6,7 +6,7 @@
 import { canCall, lacksPicture } from './ability.js';
 
 /** @typedef {import('../../types/messages').Request} Request */
-/** @typedef {import('../../types/messages').ControlEvent} ControlEvent */
+/** @typedef {import('../../types/messages').Event} Event */
 /** @typedef {'connecting'|'connected'|'reconnecting'} PeerMedia */
 
 /**
@@ -15,7 +15,7 @@ import { canCall, lacksPicture } from './ability.js';
  * @property {(candidate: string) => void} candidate
  * @property {(media: PeerMedia) => void} media
  * @property {(open: boolean) => void} channel
- * @property {(event: ControlEvent) => void} event
+ * @property {(event: Event) => void} event
  * @property {() => void} broken - the offer cannot be answered
  */
 
@@ -256,7 +256,7 @@ const KNOWN = new Set([
 
 /**
  * @param {unknown} data
- * @returns {ControlEvent|null}
+ * @returns {Event|null}
  */
 export function parse(data) {
   if (typeof data !== 'string') return null;

@@ -23,7 +23,7 @@ export class Ringtone {
   #timer = 0;
   #ringing = false;
 
-  /** @param {() => void} changed - what `blocked` or `ringing` says */
+  /** @param {() => void} changed - what `blocked` says, or whether it rings */
   constructor(changed) {
     this.#changed = changed;
     for (const gesture of ['pointerup', 'keydown']) addEventListener(gesture, () => this.#unlock(), { capture: true });
@@ -36,24 +36,18 @@ export class Ringtone {
       : this.#context.state === 'suspended';
   }
 
-  get ringing() {
-    return this.#ringing;
-  }
-
-  start() {
-    if (this.#ringing) return;
-    this.#ringing = true;
-    this.#strike();
-    this.#timer = setInterval(() => this.#strike(), REPEAT_MS);
-    this.#changed();
-  }
-
-  stop() {
-    if (!this.#ringing) return;
-    this.#ringing = false;
-    clearInterval(this.#timer);
-    this.#fade();
-    vibrate(0);
+  /** @param {boolean} wanted - until it is wanted no more */
+  ring(wanted) {
+    if (wanted === this.#ringing) return;
+    this.#ringing = wanted;
+    if (wanted) {
+      this.#strike();
+      this.#timer = setInterval(() => this.#strike(), REPEAT_MS);
+    } else {
+      clearInterval(this.#timer);
+      this.#fade();
+      vibrate(0);
+    }
     this.#changed();
   }
 

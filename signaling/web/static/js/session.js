@@ -91,13 +91,6 @@ export class Session {
     void this.peer?.addCandidate(candidate);
   }
 
-  /** @param {boolean} muted */
-  mute(muted) {
-    this.muted = muted;
-    if (this.#track !== null) this.#track.enabled = !muted;
-    this.#around.changed(this);
-  }
-
   /** Plays the visitor's voice, and asks for the microphone. Call it inside a click. */
   talk() {
     this.play();
@@ -107,6 +100,17 @@ export class Session {
       this.microphone = error instanceof MicrophoneError ? error.trouble : 'microphone_missing';
       this.#around.changed(this);
     });
+  }
+
+  /** Mutes and unmutes; asks for a microphone where there is none. Call it inside a click. */
+  toggleMicrophone() {
+    if (this.microphone === 'live' || this.microphone === 'asking') this.#mute(!this.muted);
+    else this.talk();
+  }
+
+  /** Something was plugged in or out: a microphone may be there now. */
+  handleDevices() {
+    if (this.call.phase === 'talking' && this.microphone === 'microphone_missing') this.talk();
   }
 
   /** Plays the visitor's voice. */
@@ -191,7 +195,7 @@ export class Session {
     if (open && this.#acceptWaits) this.#say('accept');
   }
 
-  /** @param {import('../../types/messages').ControlEvent} event */
+  /** @param {import('../../types/messages').Event} event */
   #handleEvent(event) {
     switch (event.type) {
       case 'hello':
@@ -263,6 +267,13 @@ export class Session {
     const { id } = this.call;
     const passed = !sure && id !== null && this.#around.signal({ type: request, call: id });
     this.#acceptWaits = request === 'accept' && !sent && !passed;
+  }
+
+  /** @param {boolean} muted */
+  #mute(muted) {
+    this.muted = muted;
+    if (this.#track !== null) this.#track.enabled = !muted;
+    this.#around.changed(this);
   }
 
   /** @param {MediaStreamTrack} track */

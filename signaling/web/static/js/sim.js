@@ -4,7 +4,7 @@ import { isKey, locale, text } from './strings.js';
 import { announce, byId, make, part, setAttribute, setText, started, told, translate } from './view/dom.js';
 import { icon } from './view/icons.js';
 
-/** @typedef {import('../../types/messages').SimState} SimState */
+/** @typedef {import('../../types/sim').SimState} SimState */
 
 /** A click of a mouse can be shorter than a finger's press, which the station's filter may take for a bounce. */
 const SHORTEST_PRESS_MS = 150;

@@ -752,6 +752,17 @@ export function text(key, values = {}) {
 }
 
 /**
+ * A length of time, as in 1:07.
+ *
+ * @param {number} seconds
+ */
+export function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const minutes = Math.floor(whole / 60);
+  return `${minutes}:${String(whole % 60).padStart(2, '0')}`;
+}
+
+/**
  * Whether a text of the page, such as one named in its HTML, is there.
  *
  * @param {string} key

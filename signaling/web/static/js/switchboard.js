@@ -10,7 +10,7 @@ import { Session } from './session.js';
 /** @typedef {import('../../types/messages').Station} Station */
 /** @typedef {import('../../types/messages').StationSignal} StationSignal */
 /** @typedef {import('../../types/messages').ToClient} ToClient */
-/** @typedef {import('../../types/messages').Ring} Ring */
+/** @typedef {Extract<StationSignal, {type: 'ring'}>} Ring */
 
 /** Calls that are on at the same time; a further ring is not taken and ends at its station by itself. */
 const MAX_SESSIONS = 4;
@@ -159,7 +159,7 @@ export class Switchboard {
         this.#find(from, signal.call)?.missChannel();
         return;
       case 'ended':
-        this.#handleEnded(from, signal.call, signal.reason);
+        this.#handleEnded(from, signal.call ?? null, signal.reason);
         return;
       default:
         console.info('Doorway: a station sent a signal that this page does not know; ignored');
@@ -172,7 +172,7 @@ export class Switchboard {
    */
   #handleRing(from, signal) {
     performance.mark('doorway:ring');
-    const { call, button, offer, timeout_ms: timeoutMs } = signal;
+    const { call, button, offer = null, timeout_ms: timeoutMs } = signal;
     const known = this.#find(from, call);
     if (known === undefined && this.#finished.has(call)) {
       this.#companion.signal(from, { type: 'decline', call });
@@ -197,7 +197,7 @@ export class Switchboard {
    * @param {string} from
    * @param {Ring} signal
    */
-  #ring(from, { call, button, offer, timeout_ms: timeoutMs }) {
+  #ring(from, { call, button, offer = null, timeout_ms: timeoutMs }) {
     // Somebody at a door matters more than a picture of another door.
     const { front } = this;
     if (front !== null && (front.call.phase === 'watching' || front.call.phase === 'requested')) {

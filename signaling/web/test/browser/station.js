@@ -98,7 +98,7 @@
     /**
      * The station says something over the call's channel.
      *
-     * @param {import('../../types/messages').ControlEvent} event
+     * @param {import('../../types/messages').Event} event
      */
     says(event) {
       channel?.send(JSON.stringify(event));
@@ -118,7 +118,7 @@
     /**
      * The simulated board's panel is told of the board.
      *
-     * @param {import('../../types/messages').SimState} state
+     * @param {import('../../types/sim').SimState} state
      */
     shows(state) {
       events?.onmessage?.({ data: JSON.stringify(state) });

@@ -17,17 +17,23 @@ import { text } from '../strings.js';
  */
 
 export class AboutView {
+  /** Whether a person wants to look; a call goes before it. */
+  open = false;
+
   #updates;
+  #changed;
   #bar = byId('update-bar', HTMLProgressElement);
   #file = byId('update-file', HTMLInputElement);
 
   /**
    * @param {Updates} updates
-   * @param {() => void} close
+   * @param {() => void} changed - `open`
    */
-  constructor(updates, close) {
+  constructor(updates, changed) {
     this.#updates = updates;
-    byId('about-back', HTMLButtonElement).addEventListener('click', close);
+    this.#changed = changed;
+    byId('open-about', HTMLButtonElement).addEventListener('click', () => this.#setOpen(true));
+    byId('about-back', HTMLButtonElement).addEventListener('click', () => this.#setOpen(false));
     byId('update-choose', HTMLButtonElement).addEventListener('click', () => this.#file.click());
     this.#file.addEventListener('change', () => {
       const [file] = this.#file.files ?? [];
@@ -81,6 +87,13 @@ export class AboutView {
       !(able && about?.update.phase.state === 'installed' && about.update.phase.restarts);
     byId('update-dismiss', HTMLElement).hidden = undone === null;
     setAttribute(byId('update-choose', HTMLElement), 'class', offers !== null || phase === 'installed' ? 'button' : 'button primary');
+  }
+
+  /** @param {boolean} open */
+  #setOpen(open) {
+    this.open = open;
+    scrollTo(0, 0);
+    this.#changed();
   }
 }
 

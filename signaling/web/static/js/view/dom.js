@@ -109,15 +109,6 @@ export function told() {
 }
 
 /**
- * @param {number} seconds
- */
-export function clock(seconds) {
-  const whole = Math.max(0, Math.floor(seconds));
-  const minutes = Math.floor(whole / 60);
-  return `${minutes}:${String(whole % 60).padStart(2, '0')}`;
-}
-
-/**
  * Has a screen reader read out at once, the same words once more, too: it passes over what has not changed for a moment.
  *
  * @param {string} words

@@ -1,28 +1,12 @@
 // Home: the doors and how they are, who called, and what this screen may do to be noticed.
 
-import { byId, clock, make, part, setAttribute, setText } from './dom.js';
-import { faultLines, healthLines } from './health.js';
+import { byId, make, part, setAttribute, setText } from './dom.js';
 import { icon } from './icons.js';
-import { locale, text } from '../strings.js';
+import { clock, locale, text } from '../strings.js';
 
-/** @typedef {import('../../../types/messages').Station} Station */
 /** @typedef {import('../history.js').Entry} Entry */
-/** @typedef {import('./notice.js').Line} Line */
-
-/**
- * @typedef {object} HomeModel
- * @property {import('../companion.js').Link} link
- * @property {boolean} able - this browser can take calls
- * @property {import('../../../types/messages').Refusal|null} refusal
- * @property {boolean} mayBeCertificate - a browser that no longer trusts the station's certificate does not tell the page
- * @property {boolean} secretTried
- * @property {Station[]} stations
- * @property {Entry[]} calls
- * @property {string} screenName
- * @property {import('../identity.js').Brought} brought - by a link, and not decided on
- * @property {boolean} toneBlocked
- * @property {import('../attention.js').Notifications} notifications
- */
+/** @typedef {import('../screen/home.js').Card} Card */
+/** @typedef {import('../screen/home.js').HomeScreen} HomeScreen */
 
 /**
  * @typedef {object} HomeActions
@@ -42,8 +26,11 @@ const OUTCOME_ICONS = {
 };
 
 export class HomeView {
+  /** A person entered a secret, and was not let in since. */
+  secretTried = false;
+
   #actions;
-  /** @type {Map<string, {card: HTMLLIElement, drawn: string}>} */
+  /** @type {Map<string, {element: HTMLLIElement, drawn: string}>} */
   #cards = new Map();
   #drawnCalls = '';
   #name;
@@ -61,54 +48,55 @@ export class HomeView {
     form.addEventListener('submit', (event) => {
       event.preventDefault();
       const input = byId('secret-text', HTMLInputElement);
+      this.secretTried = true;
       actions.enter(input.value);
       input.value = '';
     });
   }
 
-  /** @param {HomeModel} model */
-  render(model) {
-    const asks = model.link === 'refused' && model.refusal === 'secret';
-    const unclaimed = model.link === 'refused' && model.refusal === 'unclaimed';
-    setText(byId('link-text', HTMLElement), text(linkWords(model)));
-    setText(byId('headline', HTMLElement), asks ? text('secret.title') : unclaimed ? text('claim.title') : headline(model));
-    const form = byId('secret', HTMLFormElement);
-    if (form.hidden === asks) {
-      form.hidden = !asks;
-      if (asks) byId('secret-text', HTMLInputElement).focus();
-    }
-    byId('secret-wrong', HTMLElement).hidden = !(asks && model.secretTried);
-    byId('no-stations', HTMLElement).hidden = asks || model.stations.length > 0;
-    renderBrought(model);
-    this.#renderStations(model);
-    this.#renderCalls(model.calls);
-    this.#name.render(model.screenName);
-    setText(byId('tone-state', HTMLElement), text(model.toneBlocked ? 'tone.blocked' : 'tone.ready'));
-    byId('notify-row', HTMLElement).hidden = model.notifications === 'unsupported';
-    byId('enable-notify', HTMLElement).hidden = model.notifications !== 'default';
-    if (model.notifications !== 'unsupported') {
-      setText(byId('notify-state', HTMLElement), text(`notify.${model.notifications}`));
-    }
+  /** @param {import('../companion.js').Link} link - as it is from now on */
+  handleLink(link) {
+    if (link === 'online') this.secretTried = false;
   }
 
-  /** @param {HomeModel} model */
-  #renderStations({ stations, link, able }) {
+  /** @param {HomeScreen} screen */
+  render(screen) {
+    setText(byId('link-text', HTMLElement), screen.link);
+    setText(byId('headline', HTMLElement), screen.headline);
+    const form = byId('secret', HTMLFormElement);
+    if (form.hidden === screen.asksSecret) {
+      form.hidden = !screen.asksSecret;
+      if (screen.asksSecret) byId('secret-text', HTMLInputElement).focus();
+    }
+    byId('secret-wrong', HTMLElement).hidden = !screen.secretWrong;
+    byId('no-stations', HTMLElement).hidden = !screen.empty;
+    renderBrought(screen.brought);
+    this.#renderStations(screen.cards);
+    this.#renderCalls(screen.calls);
+    this.#name.render(screen.name);
+    setText(byId('tone-state', HTMLElement), screen.tone);
+    byId('notify-row', HTMLElement).hidden = screen.notifications === null;
+    byId('enable-notify', HTMLElement).hidden = screen.notifications?.mayTurnOn !== true;
+    if (screen.notifications !== null) setText(byId('notify-state', HTMLElement), screen.notifications.text);
+  }
+
+  /** @param {Card[]} cards */
+  #renderStations(cards) {
     const list = byId('stations', HTMLUListElement);
-    for (const [id, { card }] of this.#cards) {
-      if (stations.some((station) => station.id === id)) continue;
-      card.remove();
+    for (const [id, { element }] of this.#cards) {
+      if (cards.some((card) => card.id === id)) continue;
+      element.remove();
       this.#cards.delete(id);
     }
-    stations.forEach((station, index) => {
-      const known = this.#cards.get(station.id);
-      const entry = known ?? { card: this.#makeCard(station.id), drawn: '' };
-      this.#cards.set(station.id, entry);
-      const drawn = JSON.stringify([station, link]);
+    cards.forEach((card, index) => {
+      const entry = this.#cards.get(card.id) ?? { element: this.#makeCard(card.id), drawn: '' };
+      this.#cards.set(card.id, entry);
+      const drawn = JSON.stringify(card);
       if (entry.drawn !== drawn) {
         entry.drawn = drawn;
-        drawCard(entry.card, station, link === 'online' && able);
+        drawCard(entry.element, card);
       }
-      if (list.children[index] !== entry.card) list.insertBefore(entry.card, list.children[index] ?? null);
+      if (list.children[index] !== entry.element) list.insertBefore(entry.element, list.children[index] ?? null);
     });
   }
 
@@ -182,95 +170,45 @@ class NameField {
   }
 }
 
-/** @param {HomeModel} model */
-function renderBrought({ brought: { name, secret }, screenName }) {
+/** @param {HomeScreen['brought']} brought */
+function renderBrought(brought) {
   const card = byId('brought', HTMLElement);
-  const decided = name === null && secret === null;
   const hadFocus = card.contains(document.activeElement);
-  card.hidden = decided;
+  card.hidden = brought === null;
   // Hidden with what has the focus, it would send the keyboard back to the top of the page.
-  if (decided && hadFocus) byId('headline', HTMLElement).focus();
-  const [said, take, drop] = secret !== null
-    ? [text('brought.secret'), text('brought.secret.take'), text('brought.secret.drop')]
-    : [text('brought.name', { name: name ?? '', kept: screenName }), text('brought.name.take', { name: name ?? '' }), text('brought.name.drop')];
-  setText(byId('brought-text', HTMLElement), said);
-  setText(byId('brought-take', HTMLElement), take);
-  setText(byId('brought-drop', HTMLElement), drop);
-}
-
-/**
- * The notice of Home: why nothing can ring, if so.
- *
- * @param {HomeModel} model
- * @returns {Line[]}
- */
-export function homeLines({ link, able, refusal, mayBeCertificate }) {
-  /** @type {Line[]} */
-  const lines = [];
-  if (!able) lines.push({ reason: 'unable', text: text('link.unable.detail'), help: text('link.unable.help'), tone: 'warn' });
-  if (refusal === 'version' && link === 'refused') {
-    lines.push({ reason: 'version', text: text('link.version.detail'), tone: 'warn' });
-  } else if (link === 'offline') {
-    lines.push(refusal === 'full'
-      ? { reason: 'full', text: text('link.full.detail'), tone: 'wait' }
-      : {
-        reason: 'offline', text: text('link.offline.detail'), tone: 'wait',
-        ...(mayBeCertificate ? { help: text('link.certificate.help'), action: { label: text('link.certificate.reload'), run: askBrowser } } : {}),
-      });
-  }
-  return lines;
+  if (brought === null && hadFocus) byId('headline', HTMLElement).focus();
+  if (brought === null) return;
+  setText(byId('brought-text', HTMLElement), brought.text);
+  setText(byId('brought-take', HTMLElement), brought.take);
+  setText(byId('brought-drop', HTMLElement), brought.drop);
 }
 
 /** Loads the page past the service worker, which would show ours in place of what the browser has to say and to ask. */
-function askBrowser() {
+export function askBrowser() {
   const { pathname, search, hash } = location;
   if (pathname.endsWith('/index.html')) location.reload();
   else location.assign(`index.html${search}${hash}`);
 }
 
 /**
- * @param {HomeModel} model
- * @returns {import('../strings.js').Key}
+ * @param {HTMLLIElement} element
+ * @param {Card} card
  */
-export function linkWords({ link, able, refusal }) {
-  if (link === 'refused' && refusal === 'unclaimed') return 'link.unclaimed';
-  return link === 'online' && !able ? 'link.unable' : `link.${link}`;
-}
-
-/** @param {HomeModel} model */
-function headline({ link, stations }) {
-  const ringing = stations.find((station) => station.activity === 'ringing');
-  const talking = stations.find((station) => station.activity === 'in_call');
-  if (link !== 'online') return text('home.offline');
-  if (stations.length === 0) return text('home.none');
-  if (ringing !== undefined) return text('home.ringing', { name: ringing.name });
-  if (talking !== undefined) return text('home.in_call', { name: talking.name });
-  // 'All quiet' would be a lie where no press rings.
-  if (stations.some(({ faults = [] }) => faults.length > 0)) return text('home.fault');
-  const hour = new Date().getHours();
-  return text(hour >= 21 || hour < 6 ? 'home.quiet.night' : 'home.quiet');
-}
-
-/**
- * @param {HTMLLIElement} card
- * @param {Station} station
- * @param {boolean} online
- */
-function drawCard(card, station, online) {
-  card.dataset.activity = station.activity;
-  card.dataset.camera = station.media.camera.state;
-  setText(part(card, '.station-name'), station.name);
-  setText(part(card, '.state-text'), text(`station.${station.activity}`));
-  part(card, '.station-health').replaceChildren(...[...faultLines(station), ...healthLines(station.media)].map((line) => {
+function drawCard(element, card) {
+  element.dataset.activity = card.activity;
+  element.dataset.camera = card.camera;
+  setText(part(element, '.station-name'), card.name);
+  setText(part(element, '.state-text'), card.state);
+  part(element, '.station-health').replaceChildren(...card.lines.map((line) => {
     const item = make('li', '', icon(line.tone === 'warn' ? 'warn' : 'close'), make('span', '', line.text));
     item.dataset.tone = line.tone;
     if (line.detail !== undefined) item.append(make('span', 'station-detail', line.detail));
     return item;
   }));
-  const button = part(card, '.watch');
-  setAttribute(button, 'disabled', online ? null : '');
-  setAttribute(button, 'aria-label', text('station.watch.label', { name: station.name }));
-  setText(part(button, '.watch-text'), text('station.watch'));
+  const button = part(element, '.watch');
+  setAttribute(button, 'disabled', card.watch.able ? null : '');
+  setAttribute(button, 'aria-label', card.watch.label);
+  setText(part(button, '.watch-text'), card.watch.text);
 }
 
 /** @param {Entry} entry */

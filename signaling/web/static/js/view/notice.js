@@ -3,30 +3,25 @@
 import { make } from './dom.js';
 import { icon } from './icons.js';
 
-/**
- * @typedef {object} Line
- * @property {string} reason - for `data-reason`; the first line's counts
- * @property {string} text
- * @property {string} [help] - what to do about it
- * @property {string} [detail] - a sentence for the installer, in the station's words
- * @property {'info'|'ring'|'warn'|'wait'} tone
- * @property {{label: string, run: () => void}} [action]
- */
+/** @typedef {import('../screen.js').Line} Line */
+/** @typedef {Record<import('../screen.js').LineAction, () => void>} LineActions */
 
 export class Notice {
   #element;
+  #actions;
   #shown = '';
 
-  /** @param {HTMLElement} element */
-  constructor(element) {
+  /**
+   * @param {HTMLElement} element
+   * @param {LineActions} actions
+   */
+  constructor(element, actions) {
     this.#element = element;
+    this.#actions = actions;
   }
 
-  /**
-   * @param {Line[]} lines - the most important one first
-   * @param {string} slot - the view that it belongs to
-   */
-  show(lines, slot) {
+  /** @param {{slot: string, lines: Line[]}} notice - `slot`: the view that it belongs to */
+  show({ slot, lines }) {
     const place = document.querySelector(`[data-slot="${slot}"]`);
     if (place !== null && this.#element.parentElement !== place) {
       place.append(this.#element);
@@ -38,25 +33,28 @@ export class Notice {
     this.#shown = key;
     this.#element.hidden = lines.length === 0;
     this.#element.dataset.reason = lines[0]?.reason ?? '';
-    this.#element.replaceChildren(...lines.map(draw));
+    this.#element.replaceChildren(...lines.map((line) => draw(line, this.#actions)));
   }
 }
 
 /** @type {Record<Line['tone'], import('./icons.js').IconName>} */
 const ICONS = { info: 'notify', ring: 'bell', warn: 'warn', wait: 'warn' };
 
-/** @param {Line} line */
-function draw(line) {
+/**
+ * @param {Line} line
+ * @param {LineActions} actions
+ */
+function draw(line, actions) {
   const words = make('div', 'notice-words', make('p', 'notice-text', line.text));
   if (line.help !== undefined) words.append(make('p', 'notice-help', line.help));
   if (line.detail !== undefined) words.append(make('p', 'notice-detail', line.detail));
   const row = make('div', 'notice-line', make('span', 'notice-icon', icon(ICONS[line.tone])), words);
   row.dataset.tone = line.tone;
   if (line.action !== undefined) {
-    const { label, run } = line.action;
+    const { label, does } = line.action;
     const button = make('button', 'button on-glass', label);
     button.type = 'button';
-    button.addEventListener('click', run);
+    button.addEventListener('click', () => actions[does]());
     row.append(button);
   }
   return row;

@@ -42,6 +42,16 @@ export class Picture {
     }
   }
 
+  /**
+   * How the picture of `stream` is, which may not be shown yet.
+   *
+   * @param {MediaStream|null} stream
+   * @returns {PictureState}
+   */
+  stateOf(stream) {
+    return stream === this.#stream ? this.state : 'waiting';
+  }
+
   /** @param {MediaStream|null} stream */
   show(stream) {
     if (stream === this.#stream) return;

@@ -1,25 +1,12 @@
 // The visitor's picture with what belongs on it: ringing, in a call, watching.
 
-import { byId, clock, make, setAttribute, setIcon, setText } from './dom.js';
+import { byId, make, setAttribute, setIcon, setText } from './dom.js';
 import { HoldToOpen } from './hold.js';
 import { setName } from './name.js';
 import { Picture } from './picture.js';
-import { text } from '../strings.js';
 
 /** @typedef {import('../session.js').Session} Session */
-/** @typedef {import('../../../types/messages').Station} Station */
-/** @typedef {'ringing'|'in-call'|'watching'} StageName */
-
-/**
- * @typedef {object} StageModel
- * @property {StageName} name
- * @property {Session} session
- * @property {Station|null} station - null when the companion no longer knows it
- * @property {import('../../../types/messages').MediaHealth|null} health
- * @property {import('../monitor.js').Reading|null} reading
- * @property {{session: Session, name: string}|null} waiting - another call that rings
- * @property {boolean} toneBlocked
- */
+/** @typedef {import('../screen/stage.js').StageScreen} StageScreen */
 
 /**
  * @typedef {object} StageActions
@@ -75,20 +62,37 @@ export class StageView {
     this.#listenVolume();
   }
 
-  /** @param {StageModel} model */
-  render(model) {
-    const { session } = model;
-    this.#picture.show(session.peer?.picture ?? null);
+  /**
+   * What the stage knows by itself, with the picture of `stream` on it.
+   *
+   * @param {MediaStream|null} stream
+   * @returns {import('../screen.js').StageState}
+   */
+  stateFor(stream) {
+    return {
+      picture: this.#picture.stateOf(stream), whole: this.#whole, details: this.#details,
+      doors: this.#doors.map((control) => control.door),
+    };
+  }
+
+  /**
+   * @param {StageScreen} screen
+   * @param {MediaStream|null} stream - the picture
+   * @param {Session|null} waiting - the call that `screen.waiting` is about
+   */
+  render(screen, stream, waiting) {
+    this.#picture.show(stream);
     for (const element of document.querySelectorAll('#stage [data-for]')) {
-      const wanted = (element.getAttribute('data-for') ?? '').split(' ').includes(model.name);
+      const wanted = (element.getAttribute('data-for') ?? '').split(' ').includes(screen.name);
       if (element instanceof HTMLElement && element.hidden === wanted) element.hidden = !wanted;
     }
-    this.#renderHeading(model);
-    this.#renderPicture(model);
-    this.#renderControls(model);
-    this.#renderDoors(model);
-    this.#renderQuality(model);
-    this.#renderWaiting(model);
+    renderHeading(screen);
+    renderPicture(screen);
+    renderControls(screen);
+    this.#renderDoors(screen);
+    renderQuality(screen);
+    this.#waiting = waiting;
+    renderWaiting(screen);
   }
 
   /** Nothing is shown any more. */
@@ -100,120 +104,18 @@ export class StageView {
     byId('doors', HTMLElement).replaceChildren();
   }
 
-  /** @param {StageModel} model */
-  #renderHeading({ name, session, station }) {
-    const { call } = session;
-    const title = station?.name ?? call.station;
-    const label = call.button?.label ?? '';
-    setName(byId('stage-title', HTMLElement), title);
-    setAttribute(byId('visitor', HTMLVideoElement), 'aria-label', text('picture.label', { name: title }));
-    const eyebrow = byId('stage-eyebrow', HTMLElement);
-    const line = byId('stage-text', HTMLElement);
-    const forWhom = label === '' || label === title ? '' : text('ringing.button', { button: label });
-    switch (name) {
-      case 'ringing':
-        setText(eyebrow, text('ringing.title'));
-        setName(line, forWhom);
-        break;
-      case 'in-call':
-        setText(eyebrow, call.phase === 'answering' || (call.media === 'connecting' && !call.lost)
-          ? text('call.connecting')
-          : `${text('call.talking')} · ${clock((Date.now() - (session.talkingSince ?? Date.now())) / 1_000)}`);
-        setName(line, forWhom);
-        break;
-      case 'watching':
-        setText(eyebrow, call.media === 'connected' ? text('watching.title') : text('call.connecting'));
-        setName(line, watchingWords(station, call.rang));
-        break;
-    }
-  }
-
-  /** @param {StageModel} model */
-  #renderPicture({ name, health, session, station }) {
-    const none = health !== null && health.camera.state !== 'working';
-    const { state } = this.#picture;
-    // A camera that was lost in the call may still send a card of the station's; only an empty picture needs ours.
-    // A picture that was declined is over, and Chromium plays one black frame of it.
-    const unable = session.peer?.pictureless === true;
-    const shown = state === 'live' && !unable ? state : none ? 'none' : unable ? 'unable' : state;
-    const picture = byId('picture', HTMLElement);
-    picture.dataset.picture = shown;
-    byId('stage', HTMLElement).dataset.fit = this.#whole ? 'whole' : 'fill';
-    const { title, help } = placeholder(shown, name, opens(station, session.call.rang));
-    setText(byId('placeholder-title', HTMLElement), title);
-    setText(byId('placeholder-text', HTMLElement), help);
-    picture.dataset.dimmed = String(session.call.lost && name !== 'ringing');
-    const fit = byId('fit', HTMLButtonElement);
-    setIcon(fit, this.#whole ? 'fill' : 'fit', text(this.#whole ? 'picture.fill' : 'picture.fit'));
-    fit.hidden = shown !== 'live' && shown !== 'stalled';
-  }
-
-  /** @param {StageModel} model */
-  #renderControls({ name, session, toneBlocked }) {
-    byId('hear-bell', HTMLElement).hidden = !toneBlocked;
-    const silent = session.muted || (session.microphone !== 'live' && session.microphone !== 'asking');
-    const mute = byId('mute', HTMLButtonElement);
-    setIcon(mute, silent ? 'microphone-off' : 'microphone', text(session.muted ? 'call.unmute' : 'call.mute'));
-    mute.dataset.state = session.microphone === 'live' || session.microphone === 'asking'
-      ? (session.muted ? 'muted' : 'on') : 'missing';
-    setIcon(byId('hang-up', HTMLButtonElement), name === 'watching' ? 'close' : 'hang-up',
-      text(name === 'watching' ? 'watching.close' : 'call.hang_up'));
-    byId('talk', HTMLButtonElement).disabled = session.call.phase === 'requested';
-  }
-
-  /** @param {StageModel} model */
-  #renderDoors({ name, session, station }) {
-    const doors = station?.doors ?? this.#doors.map((control) => control.door);
-    const key = JSON.stringify(doors);
+  /** @param {StageScreen} screen */
+  #renderDoors({ name, doors }) {
+    const key = JSON.stringify(doors.map(({ door }) => door));
     if (key !== this.#doorsKey) {
       this.#doorsKey = key;
-      this.#doors = doors.map((door, index) => new HoldToOpen(
+      this.#doors = doors.map(({ door }, index) => new HoldToOpen(
         door, index === 0 ? 'unlock' : `unlock-${index + 1}`, () => this.#actions.unlock(door.id),
       ));
       byId('doors', HTMLElement).replaceChildren(...this.#doors.map((control) => control.element));
     }
     if (name !== 'in-call') return;
-    const { phase, channel, media, rang } = session.call;
-    const enabled = phase === 'talking' && channel && media === 'connected';
-    for (const control of this.#doors) {
-      const shut = !rang && control.door.open_without_ring !== true ? 'door.refused.not_rung' : null;
-      control.render(session.doors.state(control.door.id), enabled && shut === null, shut);
-    }
-  }
-
-  /** @param {StageModel} model */
-  #renderQuality({ session, reading }) {
-    const button = byId('quality', HTMLButtonElement);
-    const panel = byId('quality-panel', HTMLElement);
-    const known = reading !== null && session.call.media === 'connected';
-    button.hidden = !known;
-    panel.hidden = !known || !this.#details;
-    button.setAttribute('aria-expanded', String(!panel.hidden));
-    if (!known) return;
-    const { level, interval } = reading;
-    button.dataset.level = level;
-    setText(byId('quality-text', HTMLElement), text(`quality.${level}`));
-    // On a phone there is no room for the words.
-    button.setAttribute('aria-label', `${text('quality.details')}: ${text(`quality.${level}`)}`);
-    if (panel.hidden) return;
-    const rows = [
-      [text('quality.delay'), interval.rttMs === null ? '–' : text('quality.ms', { value: Math.round(interval.rttMs) })],
-      [text('quality.loss'), text('quality.percent', { value: interval.lossPct.toFixed(1) })],
-      [text('quality.sound'), text('quality.percent', { value: interval.concealedPct.toFixed(1) })],
-      [text('quality.picture'), interval.width === 0 ? '–' : text('quality.picture.value', {
-        width: interval.width, height: interval.height, rate: Math.round(interval.framesPerSecond),
-      })],
-    ];
-    panel.replaceChildren(...rows.flatMap(([term, value]) => [make('dt', '', term ?? ''), make('dd', '', value ?? '')]));
-  }
-
-  /** @param {StageModel} model */
-  #renderWaiting({ name, waiting }) {
-    this.#waiting = waiting?.session ?? null;
-    byId('waiting', HTMLElement).hidden = waiting === null;
-    if (waiting === null) return;
-    setName(byId('waiting-text', HTMLElement), text('waiting.text', { name: waiting.name }));
-    setText(byId('waiting-show', HTMLElement), text(name === 'ringing' ? 'waiting.show' : 'waiting.switch'));
+    doors.forEach(({ state, enabled, shut }, index) => this.#doors[index]?.render(state, enabled, shut));
   }
 
   #toggleFit() {
@@ -243,58 +145,59 @@ export class StageView {
   }
 }
 
-/**
- * Who hears whom, and the way to the door.
- *
- * @param {Station|null} station
- * @param {boolean} rang
- */
-function watchingWords(station, rang) {
-  const doors = station?.doors ?? [];
-  if (doors.length === 0) return text('watching.text');
-  return text(opens(station, rang) ? 'watching.text.open' : 'watching.text.shut');
+/** @param {StageScreen} screen */
+function renderHeading({ heading }) {
+  setName(byId('stage-title', HTMLElement), heading.title);
+  setAttribute(byId('visitor', HTMLVideoElement), 'aria-label', heading.pictureLabel);
+  setText(byId('stage-eyebrow', HTMLElement), heading.eyebrow);
+  setName(byId('stage-text', HTMLElement), heading.line);
 }
 
-/**
- * Whether there is a door that opens in this call, once it is talked in.
- *
- * @param {Station|null} station
- * @param {boolean} rang
- */
-function opens(station, rang) {
-  return (station?.doors ?? []).some((door) => rang || door.open_without_ring === true);
+/** @param {StageScreen} screen */
+function renderPicture({ picture: { shown, title, help, dimmed, fit, fitButton } }) {
+  const picture = byId('picture', HTMLElement);
+  picture.dataset.picture = shown;
+  picture.dataset.dimmed = String(dimmed);
+  byId('stage', HTMLElement).dataset.fit = fit;
+  setText(byId('placeholder-title', HTMLElement), title);
+  setText(byId('placeholder-text', HTMLElement), help);
+  const button = byId('fit', HTMLButtonElement);
+  setIcon(button, fitButton.icon, fitButton.label);
+  button.hidden = fitButton.hidden;
 }
 
-/**
- * What stands in the picture's place.
- *
- * @param {'waiting'|'live'|'stalled'|'paused'|'none'|'unable'} shown
- * @param {StageName} name
- * @param {boolean} canOpen
- */
-function placeholder(shown, name, canOpen) {
-  switch (shown) {
-    case 'live': return { title: '', help: '' };
-    case 'waiting': return { title: text('picture.waiting'), help: '' };
-    case 'stalled': return { title: text('picture.stalled'), help: '' };
-    case 'paused': return { title: text('picture.paused'), help: '' };
-    case 'unable': return { title: text('picture.unable'), help: withoutPicture(name, canOpen) };
-    case 'none': return { title: text('picture.none'), help: withoutPicture(name, canOpen) };
-  }
+/** @param {StageScreen} screen */
+function renderControls({ mayHearBell, microphone, hangUp, mayTalk }) {
+  byId('hear-bell', HTMLElement).hidden = !mayHearBell;
+  const mute = byId('mute', HTMLButtonElement);
+  setIcon(mute, microphone.silent ? 'microphone-off' : 'microphone', microphone.label);
+  mute.dataset.state = microphone.state;
+  setIcon(byId('hang-up', HTMLButtonElement), hangUp.icon, hangUp.label);
+  byId('talk', HTMLButtonElement).disabled = !mayTalk;
 }
 
-/**
- * What one can do all the same.
- *
- * @param {StageName} name
- * @param {boolean} canOpen
- */
-function withoutPicture(name, canOpen) {
-  switch (name) {
-    case 'ringing': return text('picture.none.ringing');
-    case 'in-call': return text(canOpen ? 'picture.none.open' : 'picture.none.talk');
-    case 'watching': return text('picture.none.talk');
-  }
+/** @param {StageScreen} screen */
+function renderQuality({ quality }) {
+  const button = byId('quality', HTMLButtonElement);
+  const panel = byId('quality-panel', HTMLElement);
+  const rows = quality?.rows ?? null;
+  button.hidden = quality === null;
+  panel.hidden = rows === null;
+  button.setAttribute('aria-expanded', String(rows !== null));
+  if (quality === null) return;
+  button.dataset.level = quality.level;
+  setText(byId('quality-text', HTMLElement), quality.text);
+  button.setAttribute('aria-label', quality.label);
+  if (rows === null) return;
+  panel.replaceChildren(...rows.flatMap(([term, value]) => [make('dt', '', term), make('dd', '', value)]));
+}
+
+/** @param {StageScreen} screen */
+function renderWaiting({ waiting }) {
+  byId('waiting', HTMLElement).hidden = waiting === null;
+  if (waiting === null) return;
+  setName(byId('waiting-text', HTMLElement), waiting.text);
+  setText(byId('waiting-show', HTMLElement), waiting.show);
 }
 
 /**

@@ -4,7 +4,7 @@ import { text } from '../strings.js';
 
 /** @typedef {import('../../../types/messages').MediaHealth} MediaHealth */
 /** @typedef {import('../../../types/messages').Station} Station */
-/** @typedef {import('./notice.js').Line} Line */
+/** @typedef {import('../screen.js').Line} Line */
 
 const DEVICES = /** @type {const} */ (['camera', 'microphone', 'speaker']);
 

@@ -2,7 +2,7 @@
 
 import { text } from '../strings.js';
 
-/** @typedef {import('./notice.js').Line} Line */
+/** @typedef {import('../screen.js').Line} Line */
 
 const MICROPHONE_WORDS = /** @type {const} */ ({
   microphone_refused: 'microphone.refused',
@@ -12,12 +12,11 @@ const MICROPHONE_WORDS = /** @type {const} */ ({
 });
 
 /**
- * @param {import('../session.js').Session} session
+ * @param {Pick<import('../session.js').Session, 'call'|'microphone'|'soundBlocked'|'channelMissing'|'versionDiffers'>} session
  * @param {boolean} pressedAgain - the visitor pressed once more a moment ago
- * @param {{retry: () => void, play: () => void}} actions
  * @returns {Line[]} the most important first
  */
-export function callLines(session, pressedAgain, actions) {
+export function callLines(session, pressedAgain) {
   /** @type {Line[]} */
   const lines = [];
   const { phase, lost } = session.call;
@@ -37,7 +36,7 @@ export function callLines(session, pressedAgain, actions) {
       lines.push({
         reason: session.microphone, text: text(`${words}.text`), help: text(`${words}.help`), tone: 'warn',
         ...(session.microphone === 'microphone_insecure'
-          ? {} : { action: { label: text('microphone.retry'), run: actions.retry } }),
+          ? {} : { action: { label: text('microphone.retry'), does: 'retry_microphone' } }),
       });
       break;
     }
@@ -45,7 +44,7 @@ export function callLines(session, pressedAgain, actions) {
   if (session.soundBlocked) {
     lines.push({
       reason: 'sound_blocked', text: text('sound.blocked.text'), tone: 'warn',
-      action: { label: text('sound.blocked.play'), run: actions.play },
+      action: { label: text('sound.blocked.play'), does: 'play_sound' },
     });
   }
   if (pressedAgain) {

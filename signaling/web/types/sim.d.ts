@@ -1,0 +1,14 @@
+// What the simulated board tells its panel.
+
+import type { Activity, ButtonId } from './messages';
+
+export interface SimState {
+  station: string;
+  buttons: { id: ButtonId; label: string; pressed: boolean }[];
+  relays: { id: string; label: string; energised: boolean; moves: { at_ms: number; energised: boolean }[] }[];
+  indicator: 'off' | 'ready' | 'watched' | 'ringing' | 'connecting' | 'talking' | 'fault';
+  chime: 'silent' | 'ringing' | 'accepted' | 'ended' | 'refused';
+  microphone_dbfs: number | null;
+  speaker_dbfs: number | null;
+  activity: Activity;
+}
