@@ -1,7 +1,7 @@
 //! `doorwayd`: the daemon of a Doorway station.
 //!
-//! [`run`] puts a station together; [`station`] is its loop. The pure decisions are in `doorway-core`; what is here
-//! reads clocks, sockets, devices and pins. `firmware/ARCHITECTURE.md` has the map.
+//! [`run`] puts a station together; [`event_loop`] is its loop. Calls are `doorway-engine`'s, decisions `doorway-core`'s; what
+//! is here reads clocks, sockets, devices and pins. `firmware/ARCHITECTURE.md` has the map.
 
 pub mod backup;
 pub mod certificate;

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use doorway_engine::peer::{Peer, PeerEvent, PeerFactory, PeerOutput, SILENCE_LIMIT, SoundPacket};
-use doorway_engine::{Impairment, ImpairmentSettings};
+use doorway_engine::{Impairment, ImpairmentSettings, PeerError};
 use doorway_proto::control::{Event as ControlEvent, Request};
 use doorway_proto::ids::CallId;
-use str0m::change::SdpOffer;
+use str0m::change::{SdpAnswer, SdpOffer};
 use str0m::channel::ChannelId;
-use str0m::media::{Frequency, KeyframeRequestKind, MediaData, MediaKind, MediaTime, Mid};
+use str0m::media::{Direction, Frequency, KeyframeRequestKind, MediaData, MediaKind, MediaTime, Mid};
 use str0m::net::{Protocol, Receive, Transmit};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
@@ -117,6 +117,30 @@ impl World {
             handshake_passes: usize::MAX,
             seen: Seen::default(),
         }
+    }
+
+    /// A client that brings an offer of its own, and the station's answer to it; a unit's with `channel`, else a viewer's.
+    fn offered(channel: bool) -> Self {
+        let now = Instant::now();
+        let mut client = RtcConfig::new().set_reordering_size_audio(0).build(now);
+        client.add_local_candidate(Candidate::host(CLIENT.parse().unwrap(), Protocol::Udp).unwrap());
+        let mut changes = client.sdp_api();
+        let video = changes.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
+        let direction = if channel { Direction::SendRecv } else { Direction::RecvOnly };
+        let sound = changes.add_media(MediaKind::Audio, direction, None, None, None);
+        if channel {
+            changes.add_channel(doorway_proto::CONTROL_CHANNEL.into());
+        }
+        let (offer, pending) = changes.apply().unwrap();
+        let factory = PeerFactory::new(MOST_BPS).unwrap();
+        let call = CallId::new("0000000000000001").unwrap();
+        let here = [STATION.parse().unwrap()];
+        let (station, answer) = Peer::answer(&factory, call, &offer.to_sdp_string(), &here, now).unwrap();
+        client.sdp_api().accept_answer(pending, SdpAnswer::from_sdp_string(&answer).unwrap()).unwrap();
+        let seen = Seen { client_video: Some(video), client_sound: Some(sound), ..Seen::default() };
+        let line = || Impairment::new(link(0.0)).unwrap();
+        let (to_client, to_station) = (line(), line());
+        Self { now, station, client, to_client, to_station, cut: false, handshake_passes: usize::MAX, seen }
     }
 
     fn connected(settings: ImpairmentSettings) -> Self {
@@ -477,7 +501,8 @@ fn a_client_with_another_certificate_than_it_announced_fails_its_handshake_and_i
 #[test]
 fn a_handshake_whose_packets_are_lost_has_not_failed() {
     let mut world = World::new(link(0.0));
-    world.handshake_passes = 2;
+    // The client's first flight, and nothing after it.
+    world.handshake_passes = 1;
     world.run(Duration::from_secs(120));
     assert_eq!((world.seen.handshake_failed, world.seen.connected), (0, false));
     assert!(world.seen.lost_at.is_some());
@@ -523,6 +548,48 @@ fn a_data_channel_that_does_not_open_is_missed_once_and_the_picture_goes_on() {
     send_pictures(&mut world, 10);
     world.run(ms(300));
     assert_eq!(world.seen.pictures.len(), 10);
+}
+
+#[test]
+fn a_unit_s_offer_is_answered_and_both_see_hear_and_understand() {
+    let mut world = World::offered(true);
+    world.run_until(|seen| seen.connected && seen.client_channel.is_some(), Duration::from_secs(20));
+    send_pictures(&mut world, 10);
+    world.run(ms(300));
+    assert_eq!(world.seen.pictures.len(), 10);
+    say_sound(&mut world, 1, 10);
+    world.run(ms(300));
+    assert_eq!(world.seen.sound.len(), 10);
+    world.say(br#"{"type":"accept"}"#);
+    world.run(ms(100));
+    assert!(matches!(&world.seen.requests[..], [Request::Accept {}]));
+    assert!(matches!(&world.seen.control[..], [ControlEvent::Hello { .. }]));
+}
+
+#[test]
+fn a_viewer_s_offer_without_a_data_channel_is_answered_and_none_is_missed() {
+    let mut world = World::offered(false);
+    world.run_until(|seen| seen.connected, Duration::from_secs(20));
+    world.run(Duration::from_secs(10));
+    send_pictures(&mut world, 10);
+    world.run(ms(300));
+    assert_eq!((world.seen.pictures.len(), world.seen.channel_missing, world.seen.lost_at), (10, 0, None));
+}
+
+#[test]
+fn an_offer_that_is_none_or_has_nothing_for_the_station_is_an_error() {
+    let factory = PeerFactory::new(MOST_BPS).unwrap();
+    let only_a_channel = {
+        let mut client = RtcConfig::new().build(Instant::now());
+        let mut changes = client.sdp_api();
+        changes.add_channel("other".into());
+        changes.apply().unwrap().0.to_sdp_string()
+    };
+    for offer in ["", "v=0\r\n", &only_a_channel] {
+        let call = CallId::new("1").unwrap();
+        let refused = Peer::answer(&factory, call, offer, &[STATION.parse().unwrap()], Instant::now());
+        assert!(matches!(refused, Err(PeerError::Unanswerable(_))), "{offer:?}");
+    }
 }
 
 #[test]

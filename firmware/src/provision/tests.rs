@@ -121,7 +121,7 @@ fn a_bad_file_changes_nothing_and_leaves_a_note_that_goes_when_it_is_mended() {
     let before = card.files();
     for (bad, expected) in [
         (FILE.replace("country = \"DE\"", "country = \"Germany\""), "doorway.toml:12:11: this is no country"),
-        (format!("{FILE}[[button]]\nid = \"bell\"\n"), "doorway.toml:14:6: \"bell\" is no button of the board"),
+        (format!("{FILE}[[button]]\nid = \"bell\"\n"), "doorway.toml:14:6: \"bell\" is no call button of the board"),
         (FILE.replace("simulated", "toaster"), "doorway.toml:4:15: "),
     ] {
         card.give("doorway.toml", &bad);

@@ -120,7 +120,7 @@ mod tests {
 
     fn recording() -> Recording {
         let file = stream(&[P, SPS, PPS, IDR, P, P, IDR, P]);
-        Recording::parse(file.into(), "test").expect("playable")
+        Recording::parse(&file, "test").expect("playable")
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! [`control`](doorway_proto::control). Whoever brings an offer of its own gets an answer. The caller feeds datagrams and
 //! time, then drains [`Peer::poll_output`] until it answers with a timeout that lies ahead.
 
+use std::any::Any;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -414,9 +415,17 @@ impl Peer {
     }
 
     /// Ends the connection over an error of str0m.
+    // str0m's errors are a foreign enum that grows.
+    #[allow(clippy::wildcard_enum_match_arm)]
     fn fail(&mut self, error: &RtcError) {
-        // A certificate that is not the announced one is said as an error of the SDP.
-        let handshake = !self.connected && matches!(error, RtcError::Dtls(_) | RtcError::RemoteSdp(_));
+        let handshake = !self.connected
+            && match error {
+                // One whose packets are lost has not failed; the library tells it by its words alone.
+                RtcError::Dtls(error) => !error.to_string().contains("timeout"),
+                // A certificate that is not the announced one is said as an error of the SDP.
+                RtcError::RemoteSdp(_) => true,
+                _ => false,
+            };
         self.end(if handshake { PeerEvent::HandshakeFailed } else { PeerEvent::Lost });
     }
 
@@ -437,7 +446,7 @@ impl Peer {
         self.survive(done)
     }
 
-    fn survive<T>(&mut self, done: std::thread::Result<T>) -> Option<T> {
+    fn survive<T>(&mut self, done: Result<T, Box<dyn Any + Send>>) -> Option<T> {
         if done.is_err() {
             tracing::error!("the connection to a client failed inside the WebRTC library; it is dropped");
             self.broken = true;
