@@ -108,10 +108,12 @@ pub(crate) const CASES: &[BoardCase] = &[
                 for (name, reason) in [
                     ("foreign", "signature verification failed"),
                     ("truncated", "invalid bundle format"),
-                    ("older", "version"),
+                    ("older", "is older than"),
                 ] {
+                    // What the image's own script says of it, RAUC passes on to the journal alone.
                     let said = refused(&board, name).await?;
-                    ensure!(said.to_lowercase().contains(reason), "{name}: {said}");
+                    let script = board.inside().sh("journalctl --boot --unit rauc --lines 40 --output cat").await?;
+                    ensure!(format!("{said}\n{script}").to_lowercase().contains(reason), "{name}: {said}");
                 }
                 ensure!(board.inside().sh("fw_printenv").await? == before, "the boot counters are others");
                 is_running(&board, VERSION, "A").await

@@ -179,10 +179,24 @@ export class Page {
     return result.value;
   }
 
+  /**
+   * Whether it is true; not while the page goes somewhere else under the question.
+   *
+   * @param {string} condition
+   */
+  async #holds(condition) {
+    try {
+      return await this.read(`Boolean(${condition})`) === true;
+    } catch (error) {
+      if (error instanceof Error && /navigated|context was destroyed|context with specified id/u.test(error.message)) return false;
+      throw error;
+    }
+  }
+
   /** @param {string} condition - an expression that becomes true */
   async until(condition) {
     const end = Date.now() + PATIENCE_MS;
-    while (await this.read(`Boolean(${condition})`) !== true) {
+    while (!await this.#holds(condition)) {
       if (Date.now() > end) throw new Error(`not in time: ${condition}; the page says: ${await this.read('document.body.innerText')}`);
       await new Promise((resolve) => {
         setTimeout(resolve, 20);
