@@ -296,7 +296,9 @@ fn unwired(config: &Config, description: &BoardDescription) -> Vec<Misfit> {
         misfits.push(Misfit {
             named: Named::Board,
             message: format!("the board's exit button {exit:?} opens no door"),
-            remedy: format!("name it in the table of its door: exit_buttons = [{exit:?}]"),
+            remedy: format!(
+                "name it in the table of its door: exit_buttons = [{exit:?}], or none in any: exit_buttons = []"
+            ),
         });
     }
     let wired: Vec<&str> = description.relays.iter().map(|wired| wired.id.as_str()).collect();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::access::Grant;
 use crate::ids::DoorId;
-use crate::messages::{Action, Fault, UnlockOutcome};
+use crate::messages::{Action, Fault, UnlockOutcome, UnlockRefusal};
 use crate::settings::DoorSettings;
 
 /// The longest time that a relay stays energised, whatever the configuration says.
@@ -32,6 +32,8 @@ pub(crate) struct Door {
     /// What the shell reported last.
     energised: bool,
     stuck: bool,
+    /// Who leaves by the exit button while the pulse ends gets a whole one behind it, if that is not for long: until then.
+    again: Option<(Grant, Instant)>,
 }
 
 #[derive(Debug)]
@@ -45,7 +47,7 @@ enum State {
 impl Door {
     pub(crate) fn new(settings: &DoorSettings) -> Self {
         let (id, pulse) = (settings.id.clone(), settings.pulse);
-        Self { id, pulse, state: State::Closed, energised: false, stuck: false }
+        Self { id, pulse, state: State::Closed, energised: false, stuck: false, again: None }
     }
 
     pub(crate) fn id(&self) -> &DoorId {
@@ -68,6 +70,35 @@ impl Door {
     pub(crate) fn handle_grant(&mut self, grant: Grant, now: Instant, out: &mut VecDeque<Action>) {
         self.state = State::Opening { grant, told_at: now };
         out.push_back(Action::MoveRelay { door: self.id.clone(), energise: true });
+    }
+
+    /// Takes a grant of the exit button while the door is not closed.
+    ///
+    /// # Errors
+    /// When the present pulse is long enough for it, or another waits already.
+    pub(crate) fn handle_grant_behind(&mut self, grant: Grant, now: Instant) -> Result<(), UnlockRefusal> {
+        let ends = match self.state {
+            State::Closed | State::Opening { .. } => false,
+            State::Open { release_at } => release_at.saturating_duration_since(now) < self.pulse / 2,
+            State::Releasing { .. } => true,
+        };
+        if !ends || self.again.is_some() {
+            return Err(UnlockRefusal::AlreadyOpen);
+        }
+        self.again = Some((grant, now + self.pulse / 2 + REPORT_TIMEOUT));
+        Ok(())
+    }
+
+    /// Whoever waits for another pulse, now that the relay has released.
+    fn open_again(&mut self, now: Instant, out: &mut VecDeque<Action>) {
+        match self.again.take() {
+            Some((grant, until)) if now <= until => self.handle_grant(grant, now, out),
+            Some((grant, _)) => {
+                let message = format!("the relay of door {} did not release in time", self.id);
+                grant.answer(UnlockOutcome::Failed { message }, out);
+            }
+            None => {}
+        }
     }
 
     /// The relay moved.
@@ -95,6 +126,7 @@ impl Door {
                 if std::mem::take(&mut self.stuck) {
                     out.push_back(self.fault(false));
                 }
+                self.open_again(now, out);
             }
         }
     }
@@ -123,6 +155,9 @@ impl Door {
 
     /// Releases the relay now, as the station closes down.
     pub(crate) fn handle_shutdown(&mut self, now: Instant, out: &mut VecDeque<Action>) {
+        if let Some((grant, _)) = self.again.take() {
+            grant.answer(UnlockOutcome::Refused(UnlockRefusal::Closing), out);
+        }
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Closed => {}
             State::Opening { grant, .. } => {

@@ -157,7 +157,8 @@ pub enum Action {
         button: ButtonId,
         /// When the contact closed.
         at: Instant,
-        /// A ring begins with it; a further press acknowledges one that is on, and one that hangs up begins nothing.
+        /// A ring begins with it; a further press acknowledges one that is on, and one that hangs up or opens begins
+        /// nothing.
         rings: bool,
     },
     /// Turn the camera on, or off soon: whoever comes back at once should not wait for it.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
-use crate::access::{Access, Grant, Requester};
+use crate::access::{Access, Grant, Requester, Way};
 use crate::call::CallMachine;
 use crate::door::Door;
 use crate::ids::{ButtonId, CallId, ClientId, DoorId};
@@ -260,7 +260,7 @@ impl Station {
 
     fn open(&mut self, requester: &Requester, door: &DoorId, now: Instant) -> Result<(), UnlockRefusal> {
         let talks = match requester {
-            Requester::Participant { leg, .. } => Some(self.call.talks(leg).ok_or(UnlockRefusal::NotInCall)?),
+            Requester::Participant { leg, .. } => Some(self.call.opener(leg).ok_or(UnlockRefusal::NotInCall)?),
             Requester::ExitButton(_) | Requester::Keypad { .. } | Requester::Automation { .. } if self.closing => {
                 return Err(UnlockRefusal::Closing);
             }
@@ -268,11 +268,14 @@ impl Station {
         };
         let known = self.doors.iter_mut().find(|known| known.door.id() == door).ok_or(UnlockRefusal::NoSuchDoor)?;
         let way = known.access.way(requester, talks.as_ref())?;
+        let grant = Grant::new(door.clone(), requester.clone(), talks.as_ref(), way);
         if !known.door.is_closed() {
-            return Err(UnlockRefusal::AlreadyOpen);
+            return match way {
+                Way::ExitButton => known.door.handle_grant_behind(grant, now),
+                Way::RungCall | Way::CallWithoutRing | Way::Keypad | Way::Automation => Err(UnlockRefusal::AlreadyOpen),
+            };
         }
         known.access.count(way, now)?;
-        let grant = Grant::new(door.clone(), requester.clone(), talks.as_ref(), way);
         known.door.handle_grant(grant, now, &mut self.actions);
         Ok(())
     }

@@ -80,7 +80,8 @@ pub struct Sound {
 pub enum Output {
     /// Send this datagram.
     Transmit(Transmit),
-    /// Tell the companion. A status goes to whoever else shows the station, too.
+    /// Tell the companion. A status goes to whoever else shows the station, too; a ring is reported by
+    /// [`Station::handle_ring_sent`].
     Signal(StationMessage),
     /// Move a relay, then report it by [`Station::handle_relay`].
     MoveRelay {
@@ -316,6 +317,12 @@ impl Station {
         for client in self.forward.listeners() {
             self.peers.send_sound(client, data, *timestamp, *captured_at, now);
         }
+    }
+
+    /// A ring message was handed to the companion, at this instant: what was made before it took time.
+    pub fn handle_ring_sent(&mut self, now: Instant) {
+        self.begin(now);
+        self.took(Timing::PressToRing, |timeline| timeline.handle_ring_sent(now));
     }
 
     /// A keyframe is wanted by something else than a client.
@@ -574,7 +581,7 @@ impl Station {
             }
             Action::AudioOff(leg) => {
                 self.forward.handle_silence(&leg.client);
-                self.command(MediaCommand::Talk { on: self.forward.talks() });
+                self.command(MediaCommand::Talk { on: self.forward.is_open() });
             }
             Action::Video { on } => self.command(MediaCommand::Video { on }),
             Action::Sound { on } => self.command(MediaCommand::Sound { on }),
@@ -631,7 +638,6 @@ impl Station {
             pressed_at_ms: wire::millis(pressed_at),
         };
         self.signal(&leg.client, signal);
-        self.took(Timing::PressToRing, |timeline| timeline.handle_ring_sent(now));
     }
 
     fn tell_unlocked(&mut self, requester: Requester, door: DoorId, outcome: UnlockOutcome) {

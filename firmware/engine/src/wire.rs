@@ -30,7 +30,7 @@ pub(crate) fn leg(client: &core::ClientId, call: &CallId) -> Option<core::Leg> {
 
 /// A door's name as the wire has it.
 pub(crate) fn door_id(door: &core::DoorId) -> DoorId {
-    DoorId::new(door.as_str()).expect("the configuration checked the door's id")
+    DoorId::new(door.as_str()).expect("the configuration or the message that named it checked the id")
 }
 
 pub(crate) fn fault(fault: core::Fault) -> StationFault {

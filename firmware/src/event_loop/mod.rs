@@ -9,7 +9,7 @@ use doorway_board::Board;
 use doorway_core::DoorId;
 use doorway_core::indicator::Indicator;
 use doorway_engine::{MediaCommand, Output, Picture, Sound, Station, WallClock};
-use doorway_proto::signaling::StationMessage;
+use doorway_proto::signaling::{StationMessage, StationSignal};
 use doorway_proto::state::{Health, Station as StationState};
 use tokio::sync::{mpsc, watch};
 
@@ -246,10 +246,16 @@ impl EventLoop {
                         (state.activity, state.media, state.faults) = (*activity, media.clone(), faults.clone());
                     });
                 }
+                let rings = matches!(&message, StationMessage::Signal { signal: StationSignal::Ring { .. }, .. });
                 self.link.send(message);
+                if rings {
+                    self.engine.handle_ring_sent(Instant::now());
+                }
             }
             Output::MoveRelay { door, energise } => {
                 self.panel_stale = true;
+                // Moving it takes longer than what waits for it.
+                self.socket.flush();
                 let failure = self.board.move_relay(&door, energise).err();
                 if let Some(message) = &failure {
                     tracing::error!(%door, energise, %message, "a relay did not follow");
@@ -268,8 +274,15 @@ impl EventLoop {
 
     fn command(&mut self, command: MediaCommand, now: Instant) {
         match command {
-            MediaCommand::Video { on } => self.media.use_video(User::Call, on, now),
-            MediaCommand::Sound { on } => self.media.use_sound(User::Call, on, now),
+            // Devices take longer to start than what waits for them.
+            MediaCommand::Video { on } => {
+                self.socket.flush();
+                self.media.use_video(User::Call, on, now);
+            }
+            MediaCommand::Sound { on } => {
+                self.socket.flush();
+                self.media.use_sound(User::Call, on, now);
+            }
             MediaCommand::Talk { on } => self.media.set_talking(on),
             MediaCommand::Chime(chime) => {
                 self.panel_stale = true;

@@ -52,7 +52,7 @@ pub struct StationStatus {
 pub struct Call {
     /// The call's id.
     pub id: String,
-    /// The client that talks.
+    /// Whoever talks with the visitor.
     pub talkers: Vec<String>,
     /// Everybody who takes part.
     pub peers: Vec<Peer>,

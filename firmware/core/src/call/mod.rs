@@ -96,7 +96,7 @@ impl CallMachine {
     }
 
     /// This client's part in the talk with the visitor, if it has one, over media that are up.
-    pub(crate) fn talks(&self, leg: &Leg) -> Option<Talks> {
+    pub(crate) fn opener(&self, leg: &Leg) -> Option<Talks> {
         let call = self.call.as_ref().filter(|call| call.id == leg.call)?;
         call.heard().find(|talker| **talker == leg.client)?;
         let participant = call.participants.get(&leg.client)?;
@@ -170,7 +170,7 @@ impl CallMachine {
                 self.offer_again(&client, connect_by, now, out);
             }
             Some(MediaState::Lost { back_by }) => self.offer_again(&client, back_by, now, out),
-            // A page that was loaded anew knows nothing of a ring, even while its old media seem to flow.
+            // The ring may be what was lost, though media flow.
             Some(MediaState::Connected | MediaState::Waiting) => {
                 if let Some(call) = &self.call {
                     let ring = call.ring(call.participants.get(&client).and_then(|known| known.rung.as_ref()), now);
@@ -252,7 +252,7 @@ impl CallMachine {
             return;
         };
         let client = &leg.client;
-        if call.talks(client) {
+        if call.is_talker(client) {
             // It says so again when it heard no answer: the first one may be lost.
             return out.push_back(Action::Accepted(leg.clone()));
         }
@@ -299,7 +299,7 @@ impl CallMachine {
         let has_room = call.has_room(max_talkers);
         let told = |(other, participant): (&ClientId, &Participant)| {
             // Who accepted as well is about to join.
-            let stays = call.talks(other) || has_room && participant.accepted;
+            let stays = call.is_talker(other) || has_room && participant.accepted;
             (!stays).then(|| other.clone())
         };
         let others: Vec<ClientId> = call.participants.iter().filter_map(told).collect();
@@ -372,7 +372,7 @@ impl CallMachine {
             MediaState::Invited { .. } => participant.media = MediaState::Connected,
         }
         let accepted = participant.accepted;
-        if call.talks(&leg.client) {
+        if call.is_talker(&leg.client) {
             out.push_back(Action::AudioOn(leg.clone()));
         } else if accepted {
             self.begin_to_talk(&leg.client, now, out);
@@ -573,6 +573,8 @@ impl CallMachine {
         let ring = call.ring(participant.rung.as_ref(), now);
         out.push_back(Action::Invite { leg: call.leg(&client), ring });
         call.participants.insert(client, participant);
+        // The camera starts behind the first ring, and beside the others.
+        self.tend_video(out);
     }
 
     fn participant(&self, client: &ClientId, media: MediaState, rung: Option<ButtonId>, now: Instant) -> Participant {

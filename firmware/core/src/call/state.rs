@@ -66,7 +66,8 @@ impl Call {
         talkers.into_iter().flatten()
     }
 
-    pub(crate) fn talks(&self, client: &ClientId) -> bool {
+    /// Whether it talks with the visitor, connected or about to be again.
+    pub(crate) fn is_talker(&self, client: &ClientId) -> bool {
         self.talkers().any(|talker| talker == client)
     }
 
@@ -173,7 +174,7 @@ impl Call {
         let only_watches = match self.phase {
             Phase::Watched => true,
             Phase::Ringing { .. } => false,
-            Phase::Active { .. } => !self.talks(client),
+            Phase::Active { .. } => !self.is_talker(client),
         };
         let watch = only_watches.then_some((participant.watch_until, EndReason::MaxDuration));
         [connect, watch].into_iter().flatten().min_by_key(|(due, _)| *due)

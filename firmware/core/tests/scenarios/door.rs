@@ -140,6 +140,44 @@ fn nobody_is_kept_from_leaving_however_often_the_door_was_opened() {
 }
 
 #[test]
+fn who_leaves_while_the_pulse_ends_gets_a_whole_one_behind_it() {
+    let mut lab = Lab::talking("a");
+    lab.unlock("a", "door");
+    lab.acted("door", true);
+    assert_eq!(
+        outcomes(&lab.press("exit")),
+        [&UnlockOutcome::Refused(UnlockRefusal::AlreadyOpen)],
+        "it is open for long"
+    );
+    lab.pass(ms(1500));
+    lab.press("exit");
+    assert_eq!(relay_moves(&lab.pass(ms(500))), [("door", false)]);
+    assert_eq!(relay_moves(&lab.acted("door", false)), [("door", true)]);
+    assert_eq!(opened(&lab.acted("door", true)), [("exit", Way::ExitButton)]);
+    assert_eq!(relay_moves(&lab.pass(secs(3))), [("door", false)]);
+    lab.press("exit");
+    assert_eq!(
+        relay_moves(&lab.acted("door", false)),
+        [("door", true)],
+        "pressed before the relay was said to be released"
+    );
+}
+
+#[test]
+fn who_left_long_ago_finds_no_door_that_opens_by_itself() {
+    let mut lab = Lab::with(&[]);
+    lab.press("exit");
+    lab.acted("door", true);
+    lab.pass(secs(3));
+    lab.press("exit");
+    lab.failed("door", false);
+    lab.pass(secs(20));
+    let actions = lab.acted("door", false);
+    assert_eq!(relay_moves(&actions), [], "the relay was stuck, and nobody waits there any more");
+    assert!(matches!(outcomes(&actions)[..], [UnlockOutcome::Failed { .. }]));
+}
+
+#[test]
 fn an_exit_button_that_is_stuck_opens_once_and_is_reported() {
     let mut lab = Lab::with(&[]);
     let mut actions = lab.input(Input::ButtonEdge { button: "exit".into(), pressed: true, at: lab.now });

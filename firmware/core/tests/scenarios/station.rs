@@ -66,7 +66,7 @@ fn the_ring_goes_out_before_anything_else_is_done() {
 #[test]
 fn camera_and_sound_are_on_while_a_visitor_waits_and_off_after_the_last_chime() {
     let mut lab = Lab::with(&["a"]);
-    assert_eq!(media(&lab.press("call")), ["sound on", "Ringing", "camera on"]);
+    assert_eq!(media(&lab.press("call")), ["camera on", "sound on", "Ringing"]);
     let mut actions = lab.connected("a");
     actions.extend(lab.accept("a"));
     assert_eq!(media(&actions), ["Accepted"]);

@@ -1,4 +1,4 @@
-//! What goes to whom: the visitor's picture, at one bitrate and with keyframes for everybody, and sound between those who talk.
+//! What goes to whom: the visitor's picture, at one bitrate and with keyframes for everybody, and sound between the visitor and whoever talks.
 
 mod routes;
 
@@ -86,8 +86,8 @@ impl Forward {
         self.steering.poll_bitrate().map(|bps| u32::try_from(bps).unwrap_or(self.max_bitrate_bps))
     }
 
-    /// Whether somebody talks with the visitor.
-    pub(crate) fn talks(&self) -> bool {
+    /// Whether the way between the visitor and somebody is open.
+    pub(crate) fn is_open(&self) -> bool {
         !self.routes.talkers().is_empty()
     }
 

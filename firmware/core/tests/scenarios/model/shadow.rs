@@ -338,6 +338,7 @@ impl Shadow {
                 assert_eq!(call.peers.get(&leg.client), Some(&true), "only over live media");
                 assert!(call.rang || door.as_str() == OPENS_WITHOUT_RING, "{door} opens though nobody pressed");
             } else {
+                // The exit button's, at once or behind the pulse that was on.
                 assert!(door.as_str() == "door" && self.exits > 0, "{door} opens though nobody asked");
             }
         }
