@@ -1,13 +1,13 @@
 //! A station's calls without I/O: what the core decides becomes messages, WebRTC connections and commands for the hardware.
 //!
 //! [`Station`] is the one thing that a shell drives. Its run loop:
-//! 1. one mutation: a `handle_…` with what happened and the shell's `now`;
-//! 2. [`Station::handle_timeout`] with the same `now`, where that is due;
+//! 1. what has happened: any number of `handle_…`, each with the shell's `now`;
+//! 2. [`Station::handle_timeout`] with that `now`;
 //! 3. drain [`Station::poll_output`] and do what it says, in its order;
 //! 4. sleep until [`Station::poll_timeout`] or the next input. The reason beside the instant is for logs.
 //!
 //! What holds here: no socket, thread, file or clock; time comes in with each input. A peer's bad input ends that peer's part
-//! and nothing else. Nothing that a shell forgets to drain is lost, and every queue is bounded by what one input brings.
+//! and nothing else. What waits to be drained is bounded by what a shell feeds before it drains.
 
 pub mod impairment;
 pub mod peer;
