@@ -248,14 +248,18 @@ fn a_thousand_odd_clients_leave_no_memory_behind() {
         for _ in 0..ODD / AT_A_TIME {
             odd_clients(&device, AT_A_TIME).await?;
         }
-        until("the heap is as small as before", SOON, async || {
-            let now = heap_kib(&device)?;
-            Ok(Look::when(now <= before + SLACK_KIB, (), format!("{now} KiB, {before} KiB at the start")))
-        })
-        .await?;
+        the_heap_is_as_small_as(before, &device).await?;
         device.nothing_is_left().await?;
         device.stop().await
     });
+}
+
+async fn the_heap_is_as_small_as(before: u64, device: &Simulated) -> Result<()> {
+    until("the heap is as small as before", SOON, async || {
+        let now = heap_kib(device)?;
+        Ok(Look::when(now <= before + SLACK_KIB, (), format!("{now} KiB, {before} KiB at the start")))
+    })
+    .await
 }
 
 /// Of WebRTC; as many at a time as the station has places for.
@@ -271,11 +275,7 @@ fn hundreds_of_odd_connections_leave_no_memory_behind() {
         for _ in 0..ODD_CONNECTIONS / PLACES {
             odd_connections(&device).await?;
         }
-        until("the heap is as small as before", SOON, async || {
-            let now = heap_kib(&device)?;
-            Ok(Look::when(now <= before + SLACK_KIB, (), format!("{now} KiB, {before} KiB at the start")))
-        })
-        .await?;
+        the_heap_is_as_small_as(before, &device).await?;
         device.nothing_is_left().await?;
         device.stop().await
     });

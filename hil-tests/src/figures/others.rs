@@ -7,13 +7,13 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::cpu::{Spent, named};
 use super::report::progress;
 use super::{Effort, Line, Report, megabytes, recording};
+use crate::peer::foreign::{AnswerLine, OfferLine};
 use crate::peer::{Offering, PictureCount};
 use crate::process::{heap_kb, resident_kb};
 use crate::wait::{Look, until};
@@ -86,16 +86,6 @@ struct Sender {
     process: Child,
     offers: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
-}
-
-#[derive(Serialize)]
-struct OfferLine<'a> {
-    offer: &'a str,
-}
-
-#[derive(Deserialize)]
-struct AnswerLine {
-    answer: String,
 }
 
 impl Sender {

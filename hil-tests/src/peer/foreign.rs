@@ -85,14 +85,16 @@ pub struct Seen {
     pub failed: Option<String>,
 }
 
+/// How a program of another library is given an offer, a line of JSON.
 #[derive(Serialize)]
-struct OfferLine<'a> {
-    offer: &'a str,
+pub(crate) struct OfferLine<'a> {
+    pub(crate) offer: &'a str,
 }
 
+/// How it answers.
 #[derive(Deserialize)]
-struct AnswerLine {
-    answer: String,
+pub(crate) struct AnswerLine {
+    pub(crate) answer: String,
 }
 
 impl Foreign {

@@ -269,11 +269,6 @@ impl Peer {
         self.connected && !self.lost
     }
 
-    /// Whether the client can show the picture, as far as its answer says.
-    pub fn takes_pictures(&self) -> bool {
-        self.video_pt.is_some()
-    }
-
     /// Whether the next picture that this peer can use is a keyframe.
     pub fn awaits_keyframe(&self) -> bool {
         self.video_pt.is_some() && self.awaits_keyframe

@@ -27,8 +27,8 @@ pub(super) fn names(sdp: &str) -> Vec<String> {
 /// The name of the first line of a kind.
 pub(super) fn line_of<'a>(sdp: &'a str, kind: &str) -> Option<&'a str> {
     let of_kind = |line: &str| line.strip_prefix("m=").and_then(|rest| rest.strip_prefix(kind)).is_some();
-    let section = sdp.lines().skip_while(|line| !of_kind(line)).skip(1).take_while(|line| !line.starts_with("m="));
-    section.into_iter().find_map(|line| line.strip_prefix("a=mid:"))
+    let mut section = sdp.lines().skip_while(|line| !of_kind(line)).skip(1).take_while(|line| !line.starts_with("m="));
+    section.find_map(|line| line.strip_prefix("a=mid:"))
 }
 
 /// The answer with the name of each line (some clients name no line that they reject), and with the parameters that were

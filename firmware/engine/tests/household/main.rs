@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test may stop where it stands")]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod net;
 mod page;
 mod scenarios;

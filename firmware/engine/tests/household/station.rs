@@ -13,6 +13,8 @@ use doorway_proto::signaling::StationMessage;
 use doorway_proto::state::{Activity, Button, Door, Health, MediaHealth, Station as StationInfo};
 use str0m::net::Transmit;
 
+use crate::common::picture;
+
 const PICTURE: Duration = Duration::from_millis(100);
 const PACKET: Duration = Duration::from_millis(20);
 pub(crate) const PULSE: Duration = Duration::from_secs(3);
@@ -165,7 +167,7 @@ impl Shell {
         if self.camera_due.is_some_and(|due| due <= now) {
             let keyframe = std::mem::take(&mut self.keyframe);
             self.pictures += 1;
-            let data = picture(self.pictures, keyframe);
+            let data = picture(self.pictures, keyframe, if keyframe { 4_000 } else { 1_500 });
             self.engine.handle_picture(&Picture { data, keyframe, captured_at: now }, now);
             self.camera_due = Some(now + PICTURE);
         }
@@ -192,18 +194,4 @@ impl Shell {
             && self.microphone_due.is_none()
             && !self.relay.energised
     }
-}
-
-/// An access unit with a number in it; a keyframe has parameter sets before.
-fn picture(number: u32, keyframe: bool) -> Arc<[u8]> {
-    let mut unit = Vec::new();
-    if keyframe {
-        unit.extend_from_slice(&[0, 0, 0, 1, 0x67, 0x42, 0xe0, 0x1f, 0x8c, 0x8d, 0x40]);
-        unit.extend_from_slice(&[0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80]);
-    }
-    unit.extend_from_slice(&[0, 0, 0, 1, if keyframe { 0x65 } else { 0x41 }]);
-    // No three zero bytes in a row, which would look like a start code.
-    unit.extend(number.to_be_bytes().iter().flat_map(|byte| [*byte, 0xff]));
-    unit.resize(if keyframe { 4_000 } else { 1_500 }, 0xab);
-    unit.into()
 }

@@ -104,9 +104,9 @@ impl Walk {
             "{activity:?} without a deadline"
         );
         assert!(station.relay.openings <= self.asked, "the door opened though nobody asked");
-        assert!(station.engine.peers() <= 2 * 8);
-        let seen = self.world.pages.iter().any(|page| page.is_connected());
-        assert!(activity != Activity::Idle || station.camera_due.is_none() || !seen, "the camera is on for nobody");
+        assert!(station.engine.peers() <= PAGES.len(), "more connections than pages");
+        let is_off = station.camera_due.is_none() && station.microphone_due.is_none();
+        assert!(activity != Activity::Idle || is_off, "camera or microphone are on for nobody");
     }
 
     /// All pages are closed, and time alone does the rest.
