@@ -67,6 +67,8 @@ pub struct PanelButton {
     pub id: String,
     /// What a person reads.
     pub label: String,
+    /// What it is for: `call`, `hang_up` or `exit`.
+    pub role: &'static str,
     /// Whether its contact is closed.
     pub pressed: bool,
 }

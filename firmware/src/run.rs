@@ -101,7 +101,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (link, companion) = connect(&config, &state, simulator.clone(), for_pages)?;
     let probe = companion.as_ref().map_or(CompanionProbe::Elsewhere, Inside::probe);
     let local = local::router(Local { questions, metrics: prometheus, companion: probe }, simulator);
-    let buttons = description.buttons.iter().map(|button| button.id.clone()).collect();
+    let buttons = description.buttons.clone();
     tracing::info!(
         station = %config.id,
         board = %description.name,

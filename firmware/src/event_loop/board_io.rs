@@ -1,17 +1,17 @@
 //! The board's buttons, relays and light, as the engine speaks of them.
 
-use doorway_board::{Board, ButtonId, Pattern, PinError, RelayId, Simulated};
+use doorway_board::{Board, Button, ButtonId, Pattern, PinError, RelayId, Role, Simulated};
 use doorway_core::DoorId;
 use doorway_core::indicator::Indicator;
 
 /// The board of the station.
 pub(super) struct BoardIo {
     board: Board,
-    buttons: Vec<ButtonId>,
+    buttons: Vec<Button>,
 }
 
 impl BoardIo {
-    pub(super) fn new(board: Board, buttons: Vec<ButtonId>) -> Self {
+    pub(super) fn new(board: Board, buttons: Vec<Button>) -> Self {
         Self { board, buttons }
     }
 
@@ -25,7 +25,7 @@ impl BoardIo {
 
     /// Every button with its level, as far as it can be read.
     pub(super) fn levels(&mut self) -> Vec<(doorway_core::ButtonId, bool)> {
-        let buttons = self.buttons.clone();
+        let buttons: Vec<ButtonId> = self.buttons.iter().map(|button| button.id.clone()).collect();
         buttons.iter().filter_map(|button| self.level(button)).collect()
     }
 
@@ -43,13 +43,18 @@ impl BoardIo {
         self.buttons.len()
     }
 
+    /// What a button is for.
+    pub(super) fn role(&self, id: &ButtonId) -> Role {
+        self.buttons.iter().find(|button| button.id == *id).map_or(Role::Call, |button| button.role)
+    }
+
     /// Whether each button can be read.
     ///
     /// # Errors
     /// The first that can't, and why.
     pub(super) fn check_buttons(&mut self) -> Result<(), (ButtonId, PinError)> {
         for button in &self.buttons {
-            self.board.is_pressed(button).map_err(|error| (button.clone(), error))?;
+            self.board.is_pressed(&button.id).map_err(|error| (button.id.clone(), error))?;
         }
         Ok(())
     }

@@ -88,7 +88,7 @@ pub struct Parts {
     /// Buttons, relays and light.
     pub board: Board,
     /// The buttons of the board.
-    pub buttons: Vec<doorway_board::ButtonId>,
+    pub buttons: Vec<doorway_board::Button>,
     /// The way to the companion.
     pub link: Link,
     /// What clients see of this station.

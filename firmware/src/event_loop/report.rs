@@ -2,6 +2,7 @@
 
 use std::time::{Instant, SystemTime};
 
+use doorway_board::Role;
 use doorway_core::Fault;
 use doorway_core::indicator::{Chime, Indicator};
 use doorway_proto::state::{Activity, Station as StationState};
@@ -81,6 +82,7 @@ impl EventLoop {
         let state = self.state.borrow();
         let buttons = board.buttons().into_iter().map(|(id, pressed)| PanelButton {
             label: label(&state, id.as_str()),
+            role: role_name(self.board.role(&id)),
             id: id.to_string(),
             pressed,
         });
@@ -119,6 +121,14 @@ fn label(state: &StationState, id: &str) -> String {
     let button = state.buttons.iter().find(|button| button.id.as_str() == id).map(|button| &button.label);
     let door = state.doors.iter().find(|door| door.id.as_str() == id).map(|door| &door.label);
     button.or(door).cloned().unwrap_or_else(|| id.to_owned())
+}
+
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Call => "call",
+        Role::HangUp => "hang_up",
+        Role::Exit => "exit",
+    }
 }
 
 fn indicator_name(indicator: Indicator) -> &'static str {

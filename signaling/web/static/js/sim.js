@@ -10,6 +10,12 @@ import { icon } from './view/icons.js';
 const SHORTEST_PRESS_MS = 150;
 const SHOWN_MOVES = 8;
 
+/** What the board has no name for. */
+const OTHER_BUTTONS = /** @type {const} */ ({
+  hang_up: { word: 'sim.button.hang_up', icon: 'hang-up' },
+  exit: { word: 'sim.button.exit', icon: 'unlock' },
+});
+
 const unit = byId('unit', HTMLElement);
 /** @type {Map<string, SimButton>} */
 const buttons = new Map();
@@ -50,14 +56,14 @@ function render(state) {
 
 /** @param {SimState} state */
 function renderButtons(state) {
-  for (const { id, label, pressed } of state.buttons) {
+  for (const { id, label, role, pressed } of state.buttons) {
     let button = buttons.get(id);
     if (button === undefined) {
-      button = new SimButton(id);
+      button = new SimButton(id, role);
       buttons.set(id, button);
       byId('buttons', HTMLElement).append(button.element);
     }
-    button.render(label, pressed);
+    button.render(role === 'call' ? label : text(OTHER_BUTTONS[role].word), pressed);
   }
 }
 
@@ -99,7 +105,7 @@ function renderMoves(state) {
   }));
 }
 
-/** A call button: what happens to it on the screen is what happens to the board's line. */
+/** A button: what happens to it on the screen is what happens to the board's line. */
 class SimButton {
   element = make('button', 'press');
   #id;
@@ -109,13 +115,17 @@ class SimButton {
   /** Presses and releases arrive in their order. */
   #queue = Promise.resolve();
 
-  /** @param {string} id */
-  constructor(id) {
+  /**
+   * @param {string} id
+   * @param {SimState['buttons'][0]['role']} role
+   */
+  constructor(id, role) {
     this.#id = id;
     const { element } = this;
     element.type = 'button';
     element.dataset.button = id;
-    element.append(make('span', 'press-cap', icon('bell')), this.#label);
+    element.dataset.role = role;
+    element.append(make('span', 'press-cap', icon(role === 'call' ? 'bell' : OTHER_BUTTONS[role].icon)), this.#label);
     element.addEventListener('pointerdown', (event) => {
       if (event.button !== 0) return;
       element.setPointerCapture(event.pointerId);

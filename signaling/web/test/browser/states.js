@@ -448,7 +448,11 @@ export const STATES = {
     reach: async (page) => {
       await page.until('document.body.dataset.link === "online" && !document.querySelector("#page").hidden');
       await page.read(`fake.shows(${JSON.stringify({
-        station: 'Front door', buttons: [{ id: 'call', label: 'Family Lindgren', pressed: false }],
+        station: 'Front door', buttons: [
+          { id: 'call', label: 'Family Lindgren', role: 'call', pressed: false },
+          { id: 'hang-up', label: 'hang-up', role: 'hang_up', pressed: false },
+          { id: 'exit', label: 'exit', role: 'exit', pressed: false },
+        ],
         relays: [{ id: 'house', label: 'House door', energised: true, moves: [{ at_ms: 1_700_000_000_000, energised: true }] },
           { id: 'gate', label: 'Garden gate', energised: false, moves: [] }],
         indicator: 'ringing', chime: 'ringing', microphone_dbfs: -21, speaker_dbfs: null, activity: 'ringing',
